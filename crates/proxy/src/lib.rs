@@ -1,1 +1,28 @@
-//! outrigger-proxy
+//! The bytes of a mesh's traffic: accepts connections, finds out what they speak, carries requests
+//! and bytes to where `traffic` decides, and tells telemetry about it.
+//!
+//! Thread per core: a [`Proxy`] starts workers, each a thread with a single-threaded runtime, sockets
+//! of its own (SO_REUSEPORT), pools, balancers and counters. Nothing on the request path takes a lock
+//! or crosses a thread. Configuration arrives as immutable snapshots through [`Proxy::publish`].
+//!
+//! The way of a connection: `accept` → `capture` (original destination) → `inspect` (first bytes) →
+//! `dispatch` (listener and filter chain, decided in `traffic`) → `http` or `tcp` → `upstream`.
+//!
+//! Nothing here speaks protobuf; what needs it is a trait that node implements.
+
+mod downstream;
+mod drain;
+mod flags;
+mod http;
+mod options;
+mod random;
+mod stats;
+mod telemetry;
+mod upstream;
+mod worker;
+
+pub use flags::ResponseFlags;
+pub use options::{
+    HEADER_PEER_METADATA, HEADER_PEER_METADATA_ID, LocalNode, NoPeerMetadata, Options, Peer, PeerMetadata,
+};
+pub use telemetry::{Format, FormatError};

@@ -1,0 +1,136 @@
+//! What the tasks of one worker thread share: the snapshot in force, clusters at run time, random
+//! numbers, telemetry handles. Nothing here is `Send`, nothing waits, nothing locks.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ahash::AHashMap;
+use outrigger_traffic::Snapshot;
+
+use crate::drain::{ConnectionCounter, DrainSignal};
+use crate::options::Options;
+use crate::random::Random;
+use crate::telemetry::{KnownPeer, WorkerTelemetry};
+use crate::upstream::{Cluster, ConnectOptions, Shared};
+
+/// Peers that a worker remembers; beyond this all are forgotten at once.
+const MAX_PEERS: usize = 1024;
+
+/// A snapshot held by tasks of one worker; cloning it touches no memory that other workers touch.
+#[derive(Clone)]
+pub struct LocalSnapshot(Rc<Arc<Snapshot>>);
+
+impl Deref for LocalSnapshot {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.0
+    }
+}
+
+/// One worker thread's state.
+pub struct Worker {
+    /// Number of the worker, from 0.
+    pub index: usize,
+    /// What the caller decided.
+    pub options: Arc<Options>,
+    /// Random numbers.
+    pub random: Random,
+    /// Hears of drains.
+    pub drain: DrainSignal,
+    /// Where requests and connections are reported.
+    pub telemetry: WorkerTelemetry,
+    /// Counts downstream connections.
+    pub connections: ConnectionCounter,
+    snapshot: RefCell<LocalSnapshot>,
+    clusters: RefCell<AHashMap<Arc<str>, Rc<Cluster>>>,
+    shared: Arc<Shared>,
+    peers: RefCell<AHashMap<Box<[u8]>, Option<Rc<KnownPeer>>>>,
+    next_peer: Cell<u64>,
+}
+
+impl Worker {
+    /// A worker without a configuration.
+    pub fn new(
+        index: usize,
+        options: Arc<Options>,
+        shared: Arc<Shared>,
+        drain: DrainSignal,
+        connections: ConnectionCounter,
+        telemetry: WorkerTelemetry,
+    ) -> Rc<Worker> {
+        Rc::new(Worker {
+            index,
+            options,
+            random: Random::new(),
+            drain,
+            telemetry,
+            connections,
+            snapshot: RefCell::new(LocalSnapshot(Rc::new(Arc::default()))),
+            clusters: RefCell::default(),
+            shared,
+            peers: RefCell::default(),
+            next_peer: Cell::new(1),
+        })
+    }
+
+    /// The snapshot in force. A request takes it once, at its start.
+    pub fn snapshot(&self) -> LocalSnapshot {
+        self.snapshot.borrow().clone()
+    }
+
+    /// Puts a snapshot in force. Clusters whose configuration stayed keep their connections.
+    pub fn set_snapshot(&self, snapshot: Arc<Snapshot>) {
+        self.clusters.borrow_mut().retain(|name, cluster| {
+            snapshot.clusters.get(name).is_some_and(|entry| {
+                Arc::ptr_eq(entry, cluster.entry())
+                    || (Arc::ptr_eq(&entry.endpoints, &cluster.entry().endpoints)
+                        && entry.cluster == *cluster.config())
+            })
+        });
+        let old = self.snapshot.replace(LocalSnapshot(Rc::new(snapshot)));
+        drop(old);
+    }
+
+    /// A cluster of the snapshot in force; `None` if it has none of this name (flag NC).
+    pub fn cluster(&self, name: &str) -> Option<Rc<Cluster>> {
+        if let Some(cluster) = self.clusters.borrow().get(name) {
+            return Some(cluster.clone());
+        }
+        let entry = self.snapshot.borrow().clusters.get(name)?.clone();
+        let name = entry.cluster.name.clone();
+        let connect = ConnectOptions { mark: self.options.mark };
+        let cluster = Cluster::new(entry, self.index, self.shared.clone(), connect);
+        self.clusters.borrow_mut().insert(name, cluster.clone());
+        Some(cluster)
+    }
+
+    /// Who a peer says it is, from its metadata header; remembered by value.
+    pub fn peer(&self, metadata: &[u8]) -> Option<Rc<KnownPeer>> {
+        if let Some(known) = self.peers.borrow().get(metadata) {
+            return known.clone();
+        }
+        let known = self.options.peer_metadata.decode(metadata).map(|peer| {
+            let serial = self.next_peer.get();
+            self.next_peer.set(serial + 1);
+            Rc::new(KnownPeer { serial, peer })
+        });
+        let mut peers = self.peers.borrow_mut();
+        if peers.len() >= MAX_PEERS {
+            peers.clear();
+        }
+        peers.insert(metadata.into(), known.clone());
+        known
+    }
+
+    /// Forgets what was not used for a while; called now and then.
+    pub fn sweep(&self, now: Instant) {
+        for cluster in self.clusters.borrow().values() {
+            cluster.sweep(now);
+        }
+        self.telemetry.sweep(now);
+    }
+}
