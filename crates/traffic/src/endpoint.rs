@@ -3,13 +3,6 @@ use std::sync::Arc;
 
 use outrigger_base::{Locality, ResourceKey};
 
-/// The endpoints of a cluster; replaced as a whole when one changes. (envoy: ClusterLoadAssignment)
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct EndpointSet {
-    /// All endpoints, those of one priority side by side, lower priorities first.
-    pub endpoints: Vec<Endpoint>,
-}
-
 /// One place that can answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Endpoint {

@@ -8,16 +8,37 @@
 //! Decisions take a [`Trace`]: the proxy passes [`NoTrace`], which costs nothing, `explain` passes a
 //! recorder that hears why each candidate was chosen or rejected.
 
+mod balance;
+mod chain;
 mod cluster;
+mod domains;
 mod endpoint;
+mod endpoint_set;
+mod flags;
 mod listener;
+mod mutation;
+mod path;
+mod redirect;
+mod request;
+mod retry;
 mod route;
+mod route_match;
 mod snapshot;
+#[cfg(test)]
+mod test_support;
 mod trace;
+mod weights;
 
+pub use balance::{Avoid, BalancerState};
+pub use chain::ConnectionFacts;
 pub use cluster::*;
 pub use endpoint::*;
+pub use endpoint_set::EndpointSet;
+pub use flags::{ResponseFlag, ResponseFlags};
 pub use listener::*;
+pub use mutation::HeaderTarget;
+pub use request::{RequestView, query_parameter, split_port, split_query};
+pub use retry::{Attempt, backoff};
 pub use route::*;
 pub use snapshot::*;
 pub use trace::*;

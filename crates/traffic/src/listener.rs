@@ -1,4 +1,5 @@
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct Listener {
     pub name: Arc<str>,
     /// The address it stands for.
     pub address: SocketAddr,
+    /// Further addresses that it stands for (the other IP family).
+    pub additional_addresses: Vec<SocketAddr>,
     /// Whether it has a socket of its own. One without is reached only through a listener that
     /// captures, by original destination.
     pub bind: bool,
@@ -57,8 +60,10 @@ pub struct Inspect {
     pub timeout: Option<Duration>,
     /// After the timeout go on with what is known, rather than close.
     pub continue_on_timeout: bool,
-    /// Original destination ports for which nothing is inspected (servers that speak first).
-    pub except_ports: Vec<u16>,
+    /// Original destination ports for which TLS is not looked for (servers that speak first).
+    pub tls_except: Vec<RangeInclusive<u16>>,
+    /// Original destination ports for which HTTP is not looked for.
+    pub http_except: Vec<RangeInclusive<u16>>,
 }
 
 /// A possible course for the connections of a listener.
@@ -90,6 +95,8 @@ pub struct ChainMatch {
     pub application_protocols: Vec<Arc<str>>,
     /// Whether the source is this host itself, another, or either.
     pub source: SourceType,
+    /// Address ranges of the connection's peer, whatever a proxy protocol says.
+    pub direct_source: Vec<IpRange>,
     /// Address ranges of the source.
     pub source_ranges: Vec<IpRange>,
     /// Ports of the source.

@@ -4,19 +4,45 @@ use std::time::Duration;
 use outrigger_base::ResourceKey;
 use regex::bytes::Regex;
 
+use crate::domains::DomainIndex;
+
 /// Virtual hosts, one of which takes each request. (envoy: RouteConfiguration)
 #[derive(Debug, Clone, PartialEq)]
 pub struct RouteConfig {
     /// The resource's name; empty if inline without one.
     pub name: Arc<str>,
-    /// Candidates; the most specific domain wins.
-    pub virtual_hosts: Vec<VirtualHost>,
     /// Compares hosts without their port.
     pub ignore_port_in_host: bool,
-    /// Removes a request's headers of these names from every request, whatever the route.
+    /// What is changed in headers, whatever the route, after the changes of route and virtual host.
     pub headers: HeaderMutations,
     /// The objects that it came from.
     pub origins: Vec<ResourceKey>,
+    /// Private because `domains` is derived from it.
+    virtual_hosts: Vec<VirtualHost>,
+    domains: DomainIndex,
+}
+
+impl RouteConfig {
+    /// A configuration without header changes and origins that compares hosts as they are.
+    pub fn new(name: impl Into<Arc<str>>, virtual_hosts: Vec<VirtualHost>) -> RouteConfig {
+        RouteConfig {
+            name: name.into(),
+            ignore_port_in_host: false,
+            headers: HeaderMutations::default(),
+            origins: Vec::new(),
+            domains: DomainIndex::new(&virtual_hosts),
+            virtual_hosts,
+        }
+    }
+
+    /// Candidates; the most specific domain wins.
+    pub fn virtual_hosts(&self) -> &[VirtualHost] {
+        &self.virtual_hosts
+    }
+
+    pub(crate) fn domains(&self) -> &DomainIndex {
+        &self.domains
+    }
 }
 
 /// Routes for some domains.
@@ -164,7 +190,10 @@ pub struct Forward {
     pub cluster_not_found_status: u16,
     /// Time for the whole response; `None`: for ever. 504 (flag UT).
     pub timeout: Option<Duration>,
-    /// Time that the stream may carry nothing; `None`: as the HTTP manager says.
+    /// Lets gRPC requests set their own timeout by the header `grpc-timeout`, up to this; zero: without
+    /// a limit. `None`: the header means nothing.
+    pub grpc_timeout_max: Option<Duration>,
+    /// Time that the stream may carry nothing; `None`: as the HTTP manager says, zero: for ever.
     pub idle_timeout: Option<Duration>,
     /// Whether and how a failed attempt is tried again.
     pub retry: Option<Arc<RetryPolicy>>,
@@ -229,7 +258,8 @@ pub struct RetryPolicy {
 }
 
 /// Failures that are tried again; names as Envoy's `x-envoy-retry-on` and `x-envoy-retry-grpc-on`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[allow(missing_docs)]
 pub struct RetryOn {
     pub five_xx: bool,
     pub gateway_error: bool,

@@ -2,6 +2,9 @@ use std::fmt;
 
 /// Hears the course of a decision.
 pub trait Trace {
+    /// Whether anyone listens; what is only worked out for the listener is skipped otherwise.
+    const ENABLED: bool = true;
+
     /// A candidate was looked at and not taken. `why` is only formatted if someone listens.
     fn rejected(&mut self, candidate: &str, why: fmt::Arguments<'_>);
 
@@ -13,6 +16,8 @@ pub trait Trace {
 pub struct NoTrace;
 
 impl Trace for NoTrace {
+    const ENABLED: bool = false;
+
     #[inline(always)]
     fn rejected(&mut self, _: &str, _: fmt::Arguments<'_>) {}
 
