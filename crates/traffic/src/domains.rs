@@ -6,14 +6,20 @@ use smallvec::SmallVec;
 
 use crate::{RouteConfig, Trace, VirtualHost, split_port};
 
+/// Positions of virtual hosts by domain, or by the fixed part of a wildcard.
+type Positions = AHashMap<Box<[u8]>, u32>;
+
+/// Wildcards whose fixed part has this length.
+type OfLength = (usize, Positions);
+
 /// The domains of a route configuration. Derived from its virtual hosts, so it is equal to any other.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DomainIndex {
-    exact: AHashMap<Box<[u8]>, u32>,
+    exact: Positions,
     /// `*` and a suffix, longest first.
-    suffixes: Vec<(usize, AHashMap<Box<[u8]>, u32>)>,
+    suffixes: Vec<OfLength>,
     /// A prefix and `*`, longest first.
-    prefixes: Vec<(usize, AHashMap<Box<[u8]>, u32>)>,
+    prefixes: Vec<OfLength>,
     any: Option<u32>,
 }
 
@@ -82,11 +88,11 @@ impl DomainIndex {
     }
 }
 
-fn add_wildcard(wildcards: &mut Vec<(usize, AHashMap<Box<[u8]>, u32>)>, part: &str, position: u32) {
+fn add_wildcard(wildcards: &mut Vec<OfLength>, part: &str, position: u32) {
     let at = match wildcards.iter().position(|(length, _)| *length == part.len()) {
         Some(at) => at,
         None => {
-            wildcards.push((part.len(), AHashMap::new()));
+            wildcards.push((part.len(), Positions::new()));
             wildcards.len() - 1
         }
     };

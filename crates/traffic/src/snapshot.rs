@@ -95,3 +95,45 @@ impl Snapshot {
         capturing
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NoTrace;
+    use crate::test_support::listener;
+
+    fn snapshot(listeners: Vec<Listener>) -> Snapshot {
+        let listeners = listeners.into_iter().map(|l| (l.name.clone(), Arc::new(l))).collect();
+        Snapshot::new(listeners, AHashMap::new(), AHashMap::new())
+    }
+
+    fn silent(address: &str) -> Listener {
+        Listener { bind: false, ..listener(address) }
+    }
+
+    fn target(snapshot: &Snapshot, original: &str, hands_off: bool) -> String {
+        let capturing = Arc::new(Listener { hands_off, ..listener("0.0.0.0:15001") });
+        snapshot.capture_target(original.parse().unwrap(), &capturing, &mut NoTrace).name.to_string()
+    }
+
+    #[test]
+    fn a_captured_connection_goes_to_the_closest_listener_without_a_socket() {
+        let mut both = silent("0.0.0.0:81");
+        both.additional_addresses.push("[::]:81".parse().unwrap());
+        let snapshot = snapshot(vec![
+            silent("0.0.0.0:80"),
+            silent("10.0.0.1:80"),
+            both,
+            silent("[::]:82"),
+            listener("0.0.0.0:90"),
+        ]);
+        assert_eq!(target(&snapshot, "10.0.0.1:80", true), "10.0.0.1:80");
+        assert_eq!(target(&snapshot, "[::ffff:10.0.0.1]:80", true), "10.0.0.1:80");
+        assert_eq!(target(&snapshot, "10.0.0.2:80", true), "0.0.0.0:80");
+        assert_eq!(target(&snapshot, "[2001:db8::1]:81", true), "0.0.0.0:81");
+        assert_eq!(target(&snapshot, "[2001:db8::1]:80", true), "0.0.0.0:15001");
+        assert_eq!(target(&snapshot, "10.0.0.2:82", true), "0.0.0.0:15001");
+        assert_eq!(target(&snapshot, "10.0.0.2:90", true), "0.0.0.0:15001");
+        assert_eq!(target(&snapshot, "10.0.0.1:80", false), "0.0.0.0:15001");
+    }
+}

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use regex::bytes::Regex;
 
 use crate::{
-    Action, ClusterChoice, Endpoint, Forward, HeaderMutations, Health, PathMatch, Pattern, RequestView,
-    Route, RouteMatch, VirtualHost,
+    Action, ClusterChoice, Direction, Endpoint, Forward, HeaderMutations, Health, Inspect, Listener,
+    PathMatch, Pattern, RequestView, Route, RouteMatch, VirtualHost,
 };
 
 pub(crate) fn pattern(source: &str) -> Pattern {
@@ -103,5 +103,23 @@ impl RequestView for Request {
         let lines: Vec<&[u8]> =
             self.headers.iter().filter(|(n, _)| *n == name).map(|(_, v)| v.as_bytes()).collect();
         (!lines.is_empty()).then(|| Cow::Owned(lines.join(&b','))).map(|v: Cow<'_, [u8]>| v)
+    }
+}
+
+/// A listener named after its address.
+pub(crate) fn listener(address: &str) -> Listener {
+    Listener {
+        name: address.into(),
+        address: address.parse().unwrap(),
+        additional_addresses: Vec::new(),
+        bind: true,
+        restores_original_dst: false,
+        hands_off: false,
+        inspect: Inspect::default(),
+        chains: Vec::new(),
+        default_chain: None,
+        direction: Direction::Outbound,
+        backlog: None,
+        origins: Vec::new(),
     }
 }
