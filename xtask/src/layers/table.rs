@@ -119,4 +119,5 @@ pub const LAYERS: &[Layer] = &[
 ];
 
 /// Workspace members outside the table: they may be depended on by tests only.
-pub const OUTSIDE: &[&str] = &["outrigger-testkit", "outrigger-hello", "outrigger-bench", "xtask"];
+pub const OUTSIDE: &[&str] =
+    &["outrigger-testkit", "outrigger-hello", "outrigger-bench", "outrigger-tests", "xtask"];
