@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use outrigger_base::ResourceKey;
+use outrigger_base::{Locality, ResourceKey};
+
+use crate::WorkloadRef;
 
 /// A group of endpoints and how to reach them. (envoy: Cluster)
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +82,12 @@ pub struct DnsTarget {
     pub port: u16,
     /// Share of each of its addresses.
     pub weight: u32,
+    /// As [`crate::Endpoint::priority`].
+    pub priority: u32,
+    /// Where it runs.
+    pub locality: Arc<Locality>,
+    /// Who answers there, for telemetry.
+    pub workload: Arc<WorkloadRef>,
 }
 
 /// Which addresses of a name count.

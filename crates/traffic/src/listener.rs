@@ -207,6 +207,8 @@ pub struct HttpManager {
     pub escaped_slashes: EscapedSlashes,
     /// Removes a port from Host before routing.
     pub strip_any_host_port: bool,
+    /// Passes `expect: 100-continue` on and waits for the upstream's answer, rather than answer itself.
+    pub proxy_100_continue: bool,
     /// Accepts HTTP/1.0.
     pub accept_http_10: bool,
     /// Whether x-envoy-* headers are kept out of upstream requests and responses.

@@ -234,6 +234,8 @@ pub struct WeightedCluster {
     pub weight: u32,
     /// What is changed in headers when it is chosen, before the route's own changes.
     pub headers: HeaderMutations,
+    /// Changes Host / :authority, before what the route says.
+    pub host_rewrite: Option<Arc<str>>,
 }
 
 /// Whether and how a failed attempt is tried again. (envoy: RetryPolicy)

@@ -48,6 +48,7 @@ mod tests {
             name: name.into(),
             weight,
             headers: HeaderMutations::default(),
+            host_rewrite: None,
         };
         let choice = ClusterChoice::Weighted {
             clusters: vec![cluster("a", 1), cluster("none", 0), cluster("b", 3)],
