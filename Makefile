@@ -41,6 +41,7 @@ static:
 
 bench: build
 	@scripts/setup bench
+	$(CARGO) build --release --package outrigger-bench
 	@scripts/run-bench
 
 clean:
