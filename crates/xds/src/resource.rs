@@ -1,0 +1,46 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// One resource, encoded once and shared by every client that gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its name, unique within its type.
+    pub name: Arc<str>,
+    /// Changes exactly when the body changes, e.g. a hash of it. Equal versions are never sent twice.
+    pub version: Arc<str>,
+    /// The encoded message, without the `Any` around it.
+    pub body: Bytes,
+    /// Type URL and name of the resource that must be warm with this one: the endpoints of a cluster.
+    pub needs: Option<(&'static str, Arc<str>)>,
+}
+
+/// Resources of one type by name.
+pub type ResourceMap = BTreeMap<Arc<str>, Arc<Resource>>;
+
+/// Everything that one client may have now, by type URL. Equal `Arc`s mean "unchanged".
+#[derive(Debug, Clone, Default)]
+pub struct Assets {
+    /// Grows with each state that is published to a client; 0: not known yet, see [`Assets::pending`].
+    pub version: u64,
+    /// Each type that is served, also when it has no resources.
+    pub types: Vec<(&'static str, Arc<ResourceMap>)>,
+}
+
+impl Assets {
+    /// The state of a client for which nothing has been computed yet: its requests wait.
+    pub fn pending() -> Arc<Assets> {
+        Arc::new(Assets::default())
+    }
+
+    /// Whether nothing has been computed yet.
+    pub fn is_pending(&self) -> bool {
+        self.version == 0
+    }
+
+    /// The resources of a type, `None` if the type is not served.
+    pub fn get(&self, type_url: &str) -> Option<&Arc<ResourceMap>> {
+        self.types.iter().find(|(url, _)| *url == type_url).map(|(_, map)| map)
+    }
+}
