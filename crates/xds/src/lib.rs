@@ -18,6 +18,8 @@ mod provider;
 mod resource;
 mod server;
 mod session;
+#[cfg(test)]
+mod test_support;
 
 pub use provider::{ClientId, Event, Provider, Subscription};
 pub use resource::{Assets, Resource, ResourceMap};

@@ -142,14 +142,12 @@ where
             Ok(match request.uri().path() {
                 SOTW_PATH => {
                     let codec = ServerCodec::<DiscoveryRequest>::default();
-                    let mut grpc =
-                        tonic::server::Grpc::new(codec).max_decoding_message_size(MAX_MESSAGE);
+                    let mut grpc = tonic::server::Grpc::new(codec).max_decoding_message_size(MAX_MESSAGE);
                     grpc.streaming(Method(server), request).await
                 }
                 DELTA_PATH => {
                     let codec = ServerCodec::<DeltaDiscoveryRequest>::default();
-                    let mut grpc =
-                        tonic::server::Grpc::new(codec).max_decoding_message_size(MAX_MESSAGE);
+                    let mut grpc = tonic::server::Grpc::new(codec).max_decoding_message_size(MAX_MESSAGE);
                     grpc.streaming(Method(server), request).await
                 }
                 path => Status::unimplemented(format!("there is no method {path} here")).into_http(),

@@ -194,12 +194,20 @@ impl Session {
         let topic = &mut self.topics[index];
         let Composed { resources, removed, changed } = topic.compose();
         let nonce = topic.ledger.sent(version, resources.clone(), now);
-        let response =
-            Response { form: self.form, type_url: topic.type_url.clone(), version, nonce, resources, removed };
+        let response = Response {
+            form: self.form,
+            type_url: topic.type_url.clone(),
+            version,
+            nonce,
+            resources,
+            removed,
+        };
         self.gate.sent(&response.type_url, nonce, &response.resources);
         for resource in changed {
             let Some((url, name)) = &resource.needs else { continue };
-            let Some(needed) = self.topics.iter_mut().find(|topic| &*topic.type_url == *url) else { continue };
+            let Some(needed) = self.topics.iter_mut().find(|topic| &*topic.type_url == *url) else {
+                continue;
+            };
             self.gate.need(needed, url, name.clone(), version);
         }
         self.events.push(Event::Sent {
@@ -342,9 +350,10 @@ impl Session {
     fn settle(&mut self, now: Instant) {
         let settled = self.gate.stage == Stage::Idle
             && !self.newest.is_pending()
-            && self.topics.iter().all(|topic| {
-                !topic.has_output() && !topic.ledger.is_waiting(now, self.timing.answer)
-            });
+            && self
+                .topics
+                .iter()
+                .all(|topic| !topic.has_output() && !topic.ledger.is_waiting(now, self.timing.answer));
         let settled = settled.then_some(self.newest.version);
         if settled == self.settled {
             return;

@@ -35,12 +35,10 @@ fn assets(version: u64, types: [(&'static str, &[&str]); 4]) -> Arc<Assets> {
 
 /// A state with one cluster, its endpoints, a listener and a route.
 fn one(version: u64) -> Arc<Assets> {
-    assets(version, [
-        (CLUSTER, &["a-eds@1"]),
-        (ENDPOINT, &["a-eds@1"]),
-        (LISTENER, &["l@1"]),
-        (ROUTE, &["r@1"]),
-    ])
+    assets(
+        version,
+        [(CLUSTER, &["a-eds@1"]), (ENDPOINT, &["a-eds@1"]), (LISTENER, &["l@1"]), (ROUTE, &["r@1"])],
+    )
 }
 
 struct Client {

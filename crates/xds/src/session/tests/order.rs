@@ -4,22 +4,23 @@ use super::*;
 
 /// The state after `one`: a second cluster with endpoints, and listener and route that use it.
 fn two(version: u64) -> Arc<Assets> {
-    assets(version, [
-        (CLUSTER, &["a-eds@1", "b-eds@1"]),
-        (ENDPOINT, &["a-eds@1", "b-eds@1"]),
-        (LISTENER, &["l@2"]),
-        (ROUTE, &["r@2"]),
-    ])
+    assets(
+        version,
+        [
+            (CLUSTER, &["a-eds@1", "b-eds@1"]),
+            (ENDPOINT, &["a-eds@1", "b-eds@1"]),
+            (LISTENER, &["l@2"]),
+            (ROUTE, &["r@2"]),
+        ],
+    )
 }
 
 /// The state after `two`: only the second cluster.
 fn other(version: u64) -> Arc<Assets> {
-    assets(version, [
-        (CLUSTER, &["b-eds@1"]),
-        (ENDPOINT, &["b-eds@1"]),
-        (LISTENER, &["l@2"]),
-        (ROUTE, &["r@3"]),
-    ])
+    assets(
+        version,
+        [(CLUSTER, &["b-eds@1"]), (ENDPOINT, &["b-eds@1"]), (LISTENER, &["l@2"]), (ROUTE, &["r@3"])],
+    )
 }
 
 fn clusters(form: Form, delta: &str, sotw: &str) -> String {
@@ -97,10 +98,10 @@ fn a_client_that_never_asked_for_endpoints_is_not_waited_for() {
         client.subscribe(ROUTE, &["r"]);
         client.drain();
         client.publish(two(2));
-        assert_eq!(client.drain(), [
-            clusters(form, "CDS b-eds@1", "CDS a-eds@1 b-eds@1"),
-            "RDS r@2".to_string()
-        ]);
+        assert_eq!(
+            client.drain(),
+            [clusters(form, "CDS b-eds@1", "CDS a-eds@1 b-eds@1"), "RDS r@2".to_string()]
+        );
     }
 }
 

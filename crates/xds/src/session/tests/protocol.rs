@@ -19,7 +19,8 @@ fn asking_for_nothing_in_particular_gives_all_clusters_and_listeners() {
 #[test]
 fn endpoints_and_routes_come_only_by_name() {
     for form in BOTH {
-        let state = assets(1, [(CLUSTER, &[]), (ENDPOINT, &["a@1", "b@1"]), (LISTENER, &[]), (ROUTE, &["r@1"])]);
+        let state =
+            assets(1, [(CLUSTER, &[]), (ENDPOINT, &["a@1", "b@1"]), (LISTENER, &[]), (ROUTE, &["r@1"])]);
         let mut client = Client::new(form, state);
         client.subscribe(ENDPOINT, &["a"]);
         assert_eq!(client.drain(), ["EDS a@1"]);
@@ -171,18 +172,17 @@ fn unknown_types_are_tolerated() {
 
 #[test]
 fn a_client_that_comes_back_gets_only_the_difference() {
-    let state = assets(5, [
-        (CLUSTER, &[]),
-        (ENDPOINT, &[]),
-        (LISTENER, &["new@1", "same@1", "changed@2"]),
-        (ROUTE, &["r@1"]),
-    ]);
+    let state = assets(
+        5,
+        [(CLUSTER, &[]), (ENDPOINT, &[]), (LISTENER, &["new@1", "same@1", "changed@2"]), (ROUTE, &["r@1"])],
+    );
     let mut client = Client::new(Form::Delta, state);
     client.resume(LISTENER, &["*"], &[("same", "1"), ("changed", "1"), ("gone", "1")]);
     assert_eq!(client.drain(), ["LDS changed@2 new@1 -gone"]);
+    assert_eq!(client.events().last().unwrap(), "settled 5");
     client.resume(ROUTE, &["r"], &[("r", "1")]);
     assert_eq!(client.drain(), [""; 0]);
-    assert_eq!(client.events().last().unwrap(), "settled 5");
+    assert_eq!(client.events(), ["RDS subscribed"]);
 }
 
 #[test]
