@@ -1,5 +1,6 @@
 //! An accepted connection, on its way to the filter that serves it.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -43,6 +44,9 @@ pub struct DownstreamFacts {
     pub tls: TlsFacts,
     /// What was found in the first bytes, e.g. `http/1.1` or `h2c`.
     pub application_protocols: Vec<Arc<str>>,
+    /// The worker's note up to which snapshot it has compared, and whether the chain was replaced;
+    /// see [`crate::worker::Worker::wants_close`].
+    pub checked: Cell<(u64, bool)>,
 }
 
 /// What is known about a connection's TLS.

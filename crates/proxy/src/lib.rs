@@ -10,18 +10,23 @@
 //!
 //! Nothing here speaks protobuf; what needs it is a trait that node implements.
 
+mod accept;
+mod bind;
+mod capture;
+mod dispatch;
 mod downstream;
 mod drain;
-mod flags;
 mod http;
+mod inspect;
 mod options;
 mod random;
+mod scratch;
 mod stats;
+mod tcp;
 mod telemetry;
 mod upstream;
 mod worker;
 
-pub use flags::ResponseFlags;
 pub use options::{
     HEADER_PEER_METADATA, HEADER_PEER_METADATA_ID, LocalNode, NoPeerMetadata, Options, Peer, PeerMetadata,
 };

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ahash::AHashMap;
-use outrigger_traffic::Snapshot;
+use outrigger_traffic::{Listener, Snapshot};
 
+use crate::downstream::DownstreamFacts;
 use crate::drain::{ConnectionCounter, DrainSignal};
 use crate::options::Options;
 use crate::random::Random;
+use crate::scratch::Scratch;
 use crate::telemetry::{KnownPeer, WorkerTelemetry};
 use crate::upstream::{Cluster, ConnectOptions, Shared};
 
@@ -43,9 +45,13 @@ pub struct Worker {
     pub drain: DrainSignal,
     /// Where requests and connections are reported.
     pub telemetry: WorkerTelemetry,
+    /// Space for bytes that only pass through.
+    pub scratch: Scratch,
     /// Counts downstream connections.
     pub connections: ConnectionCounter,
     snapshot: RefCell<LocalSnapshot>,
+    /// Counts snapshots.
+    generation: Cell<u64>,
     clusters: RefCell<AHashMap<Arc<str>, Rc<Cluster>>>,
     shared: Arc<Shared>,
     peers: RefCell<AHashMap<Box<[u8]>, Option<Rc<KnownPeer>>>>,
@@ -69,7 +75,9 @@ impl Worker {
             drain,
             telemetry,
             connections,
+            scratch: Scratch::default(),
             snapshot: RefCell::new(LocalSnapshot(Rc::new(Arc::default()))),
+            generation: Cell::new(0),
             clusters: RefCell::default(),
             shared,
             peers: RefCell::default(),
@@ -91,8 +99,35 @@ impl Worker {
                         && entry.cluster == *cluster.config())
             })
         });
+        self.generation.set(self.generation.get() + 1);
         let old = self.snapshot.replace(LocalSnapshot(Rc::new(snapshot)));
         drop(old);
+    }
+
+    /// Whether a connection should end after the request that it carries: the proxy drains, or the
+    /// filter chain that serves it is not in force any more.
+    pub fn wants_close(&self, facts: &DownstreamFacts) -> bool {
+        if self.drain.is_draining() {
+            return true;
+        }
+        let generation = self.generation.get();
+        if facts.checked.get() == (generation, false) {
+            return false;
+        }
+        let stale = facts.checked.get().1 || !self.is_in_force(facts);
+        facts.checked.set((generation, stale));
+        stale
+    }
+
+    fn is_in_force(&self, facts: &DownstreamFacts) -> bool {
+        let snapshot = self.snapshot.borrow();
+        let Some(now) = snapshot.listeners().get(&facts.listener.name) else { return false };
+        Arc::ptr_eq(now, &facts.listener) || {
+            let chain = |listener: &Listener| {
+                listener.chains.iter().chain(&listener.default_chain).find(|c| c.name == facts.chain).cloned()
+            };
+            chain(now) == chain(&facts.listener)
+        }
     }
 
     /// A cluster of the snapshot in force; `None` if it has none of this name (flag NC).

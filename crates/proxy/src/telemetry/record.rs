@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use outrigger_traffic::ResponseFlags;
+
 use crate::downstream::DownstreamFacts;
-use crate::flags::ResponseFlags;
+
 use crate::options::Peer;
 use crate::upstream::{Cluster, Host};
 

@@ -10,7 +10,7 @@ use ahash::AHashMap;
 use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
 use outrigger_base::Locality;
-use outrigger_traffic::{ClusterEntry, Discovery, EndpointSet, Health, WorkloadRef};
+use outrigger_traffic::{Avoid, BalancerState, ClusterEntry, Discovery, EndpointSet, WorkloadRef};
 use thiserror::Error;
 
 use super::connect::{Attempt, ConnectError, ConnectOptions, Connection};
@@ -46,7 +46,6 @@ pub struct Cluster {
     endpoints: RefCell<Endpoints>,
     /// Hosts of an ORIGINAL_DST cluster.
     original: RefCell<AHashMap<SocketAddr, Rc<Host>>>,
-    cursor: Cell<u64>,
 }
 
 /// The endpoints that were seen last, and the hosts made of them, side by side.
@@ -54,6 +53,7 @@ struct Endpoints {
     latest: Cache<Arc<ArcSwap<EndpointSet>>, Arc<EndpointSet>>,
     built: Option<Arc<EndpointSet>>,
     hosts: Vec<Rc<Host>>,
+    balancer: BalancerState,
 }
 
 impl Cluster {
@@ -73,13 +73,13 @@ impl Cluster {
                 latest: Cache::new(entry.endpoints.clone()),
                 built: None,
                 hosts: Vec::new(),
+                balancer: BalancerState::default(),
             }),
             entry,
             worker,
             shared,
             connect,
             original: RefCell::default(),
-            cursor: Cell::new(0),
         })
     }
 
@@ -169,28 +169,11 @@ impl Cluster {
         if !endpoints.built.as_ref().is_some_and(|built| Arc::ptr_eq(built, &set)) {
             self.rebuild(&mut endpoints, set.clone());
         }
-        let mut left = attempts;
-        loop {
-            let at = self.choose(&set, random)?;
-            let host = &endpoints.hosts[at];
-            if left == 0 || !avoid.contains(&host.address) {
-                return Some(host.clone());
-            }
-            left -= 1;
-        }
-    }
-
-    fn choose(&self, set: &EndpointSet, _random: &Random) -> Option<usize> {
-        let healthy: Vec<usize> = set
-            .endpoints
-            .iter()
-            .enumerate()
-            .filter(|(_, e)| e.health == Health::Healthy)
-            .map(|(at, _)| at)
-            .collect();
-        let turn = self.cursor.get();
-        self.cursor.set(turn.wrapping_add(1));
-        (!healthy.is_empty()).then(|| healthy[(turn % healthy.len() as u64) as usize])
+        let Endpoints { balancer, hosts, .. } = &mut *endpoints;
+        let avoid = Avoid { addresses: avoid, attempts };
+        let active = |at: usize| hosts[at].active();
+        let at = balancer.pick(&set, self.entry.cluster.balancer, &mut &*random, active, avoid)?;
+        Some(hosts[at].clone())
     }
 
     /// Makes hosts of new endpoints; those with the same address and workload are kept.
@@ -198,7 +181,7 @@ impl Cluster {
         let mut old: AHashMap<SocketAddr, Rc<Host>> =
             endpoints.hosts.drain(..).map(|host| (host.address, host)).collect();
         endpoints.hosts = set
-            .endpoints
+            .endpoints()
             .iter()
             .map(|endpoint| match old.remove(&endpoint.address) {
                 Some(host) if host.workload == endpoint.workload => host,
