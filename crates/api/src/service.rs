@@ -28,6 +28,8 @@ message! {
         /// Further addresses that lead to it.
         #[serde(rename = "externalIPs")]
         pub external_ips: Vec<Arc<str>>,
+        /// The address families that it is reached over, the preferred one first.
+        pub ip_families: Vec<Arc<str>>,
         /// Whether workloads that are not ready are endpoints too.
         pub publish_not_ready_addresses: Option<bool>,
         /// A preference for near endpoints, e.g. `PreferClose`.
@@ -43,7 +45,6 @@ message! {
             allocate_load_balancer_node_ports,
             external_traffic_policy,
             health_check_node_port,
-            ip_families,
             ip_family_policy,
             ip_family,
             session_affinity_config,

@@ -1,16 +1,28 @@
-use std::net::IpAddr;
+//! Endpoints: one workload, as one port of one service reaches it.
+
 use std::sync::Arc;
 
 use outrigger_base::{ClusterId, Labels, Locality, Network, ResourceKey};
 
-use crate::workload::TlsMode;
+use crate::place::{EndpointAddress, EndpointHealth, TlsMode};
+use crate::workload::Workload;
 
 /// The endpoints of one service, for all of its ports.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ServiceEndpoints {
-    /// For each port number of the service, its endpoints sorted by workload kind, namespace, name
-    /// and then address; an endpoint reached through several objects stands here once.
+    /// For each port number of the service, in the service's order, its endpoints sorted by workload
+    /// kind, namespace, name and then address; an endpoint reached through several objects stands here
+    /// once. A headless service without ports has its endpoints under port 0.
     pub by_port: Vec<(u16, Arc<[Endpoint]>)>,
+    /// What ServiceEntries of this host list themselves, as workloads that carry the entry's key.
+    pub inline: Vec<Arc<Workload>>,
+}
+
+impl ServiceEndpoints {
+    /// The endpoints of a port; empty for a port that the service does not have.
+    pub fn of_port(&self, port: u16) -> &[Endpoint] {
+        self.by_port.iter().find(|(number, _)| *number == port).map_or(&[], |(_, endpoints)| endpoints)
+    }
 }
 
 /// One place that answers for a service's port.
@@ -42,26 +54,8 @@ pub struct Endpoint {
     pub workload_name: Arc<str>,
     /// The object it came from.
     pub workload: ResourceKey,
+    /// The object that made it an endpoint of this service: the Service or ServiceEntry.
+    pub selected_by: ResourceKey,
     /// `hostname.subdomain` of a pod of a headless service, if it has one.
     pub hostname: Option<Arc<str>>,
-}
-
-/// Where an endpoint is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EndpointAddress {
-    /// An address.
-    Ip(IpAddr),
-    /// A name to resolve.
-    Name(Arc<str>),
-    /// A Unix socket on the caller's own host.
-    Unix(Arc<str>),
-}
-
-/// Whether an endpoint may be sent anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EndpointHealth {
-    /// It may.
-    Ready,
-    /// It is going away: nothing new, what is under way goes on.
-    Terminating,
 }

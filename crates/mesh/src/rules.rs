@@ -1,8 +1,18 @@
+//! Rules: what users say about traffic, with names resolved and duplicates merged.
+
+mod destination_rule;
+mod gateway;
+mod virtual_service;
+
 use std::sync::Arc;
 
 use outrigger_api::{DestinationRule, Gateway, Object, VirtualService};
 use outrigger_base::{Host, ResourceKey, Selector};
 
+pub(crate) use self::destination_rule::DestinationRules;
+pub(crate) use self::gateway::Gateways;
+pub(crate) use self::virtual_service::VirtualServices;
+pub use self::virtual_service::resolve_gateway_name;
 use crate::service::Visibility;
 
 /// A VirtualService with its names resolved.
@@ -10,7 +20,7 @@ use crate::service::Visibility;
 pub struct VirtualServiceRule {
     /// The object's key.
     pub key: ResourceKey,
-    /// Its hosts, full names.
+    /// Its hosts, full names. Empty: others delegate to it.
     pub hosts: Vec<Host>,
     /// Gateways as `namespace/name`, or `mesh`; never empty.
     pub gateways: Vec<Arc<str>>,
@@ -21,7 +31,7 @@ pub struct VirtualServiceRule {
 }
 
 /// The DestinationRule of a host: one object, or several of one namespace merged.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DestinationRuleRule {
     /// The objects it came from, the one that decided first.
     pub origins: Vec<ResourceKey>,
@@ -33,6 +43,10 @@ pub struct DestinationRuleRule {
     pub workload_selector: Option<Selector>,
     /// Top-level policy and subsets after the merge.
     pub spec: Arc<DestinationRule>,
+    /// The object whose top-level policy holds, if any has one.
+    pub policy_origin: Option<ResourceKey>,
+    /// For each subset in `spec` the object that it came from.
+    pub subset_origins: Vec<ResourceKey>,
 }
 
 /// A Gateway.

@@ -1,10 +1,17 @@
+//! Services: something that has a name and ports.
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use outrigger_api::Timestamp;
 use outrigger_base::{AppProtocol, Host, Labels, ResourceKey, Selector};
 
+use crate::binding::{Binding, TargetPort};
+use crate::workload::Workload;
+
 /// A service: something that has a name and ports, from a Service or one host of a ServiceEntry.
-/// Objects of the same host and namespace that agree are one service with several origins.
+/// Objects of the same host and namespace are one service with several origins; the first of them
+/// owns the host and decides everything but which endpoints there are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Service {
     /// Full host name; may be a wildcard for a ServiceEntry.
@@ -15,9 +22,12 @@ pub struct Service {
     pub registry: Registry,
     /// What telemetry calls it: the Service's name, or the host of a ServiceEntry.
     pub name: Arc<str>,
+    /// Since when it exists; objects from files have no such time and count as oldest.
+    pub created: Option<Timestamp>,
     /// Ports in the order of the object; numbers are unique.
     pub ports: Vec<ServicePort>,
-    /// How its endpoints are found.
+    /// How its endpoints are found. A headless service has [`Resolution::None`], and endpoints all the
+    /// same: gateways and DNS need them.
     pub resolution: Resolution,
     /// Outside the mesh (ServiceEntry, location MESH_EXTERNAL).
     pub mesh_external: bool,
@@ -38,6 +48,50 @@ pub struct Service {
     pub subject_alt_names: Vec<Arc<str>>,
     /// The objects it came from, the winner first.
     pub origins: Vec<ResourceKey>,
+    /// How each of those objects finds endpoints, in the same order.
+    pub(crate) bindings: Vec<Binding>,
+}
+
+impl Service {
+    /// Its identity.
+    pub fn key(&self) -> ServiceKey {
+        ServiceKey { host: self.host.clone(), namespace: self.namespace.clone() }
+    }
+
+    /// The port of this number.
+    pub fn port(&self, number: u16) -> Option<&ServicePort> {
+        self.ports.iter().find(|port| port.number == number)
+    }
+
+    /// Whether a workload belongs to it, ready or not.
+    pub fn selects(&self, workload: &Workload) -> bool {
+        workload.key.namespace == self.namespace && self.bindings.iter().any(|b| b.selects(workload))
+    }
+
+    /// Where a workload that belongs to it listens for each of its ports: (port of the service, port of
+    /// the workload), without repetition. Two objects of one host may name two ports of one workload.
+    pub fn target_ports(&self, workload: &Workload) -> Vec<(u16, u16)> {
+        let mut targets = Vec::new();
+        for binding in self.bindings.iter().filter(|b| b.reaches(workload)) {
+            for port in &binding.ports {
+                if let Some(target) = binding.target(port, workload)
+                    && !targets.contains(&(port.service_port, target))
+                {
+                    targets.push((port.service_port, target));
+                }
+            }
+        }
+        targets
+    }
+}
+
+/// The identity of a service: a host may exist in several namespaces.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceKey {
+    /// Its host.
+    pub host: Host,
+    /// Its namespace.
+    pub namespace: Arc<str>,
 }
 
 /// Which kind of object speaks for a service.
@@ -62,15 +116,6 @@ pub struct ServicePort {
     pub target: TargetPort,
 }
 
-/// Where an endpoint listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TargetPort {
-    /// On this port.
-    Number(u16),
-    /// On the workload's port of this name.
-    Name(Arc<str>),
-}
-
 /// How the endpoints of a service are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Resolution {
@@ -86,6 +131,13 @@ pub enum Resolution {
     DynamicDns,
 }
 
+impl Resolution {
+    /// Whether endpoints may be names, which the proxies resolve.
+    pub fn resolves_names(self) -> bool {
+        matches!(self, Resolution::Dns | Resolution::DnsRoundRobin)
+    }
+}
+
 /// An address that stands for a service rather than a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct VirtualAddress {
@@ -95,6 +147,18 @@ pub struct VirtualAddress {
     pub prefix: u8,
     /// Allotted by the mesh rather than written by a user.
     pub allotted: bool,
+}
+
+impl VirtualAddress {
+    /// One address.
+    pub(crate) fn single(address: IpAddr, allotted: bool) -> VirtualAddress {
+        VirtualAddress { address, prefix: if address.is_ipv4() { 32 } else { 128 }, allotted }
+    }
+
+    /// Whether it is one address rather than a range.
+    pub fn is_single(&self) -> bool {
+        self.prefix == if self.address.is_ipv4() { 32 } else { 128 }
+    }
 }
 
 /// Which namespaces see something (`exportTo`).
@@ -109,4 +173,39 @@ pub enum Visibility {
     Nobody,
     /// These, sorted. `.` is resolved.
     Namespaces(Vec<Arc<str>>),
+}
+
+impl Visibility {
+    /// Reads a list as `exportTo` has it; `default` speaks where nothing is written. `*` beats all else.
+    pub fn parse<T: AsRef<str>>(export_to: &[T], default: &[T], namespace: &Arc<str>) -> Visibility {
+        let list = if export_to.is_empty() { default } else { export_to };
+        let has = |word: &str| list.iter().any(|entry| entry.as_ref() == word);
+        if list.is_empty() || has("*") {
+            return Visibility::Public;
+        }
+        if has("~") {
+            return Visibility::Nobody;
+        }
+        let resolve = |entry: &T| match entry.as_ref() {
+            "." => namespace.clone(),
+            name => name.into(),
+        };
+        let mut namespaces: Vec<Arc<str>> = list.iter().map(resolve).collect();
+        namespaces.sort();
+        namespaces.dedup();
+        match &namespaces[..] {
+            [only] if only == namespace => Visibility::Private,
+            _ => Visibility::Namespaces(namespaces),
+        }
+    }
+
+    /// Whether something of namespace `own` is seen from namespace `viewer`.
+    pub fn includes(&self, own: &str, viewer: &str) -> bool {
+        match self {
+            Visibility::Public => true,
+            Visibility::Private => own == viewer,
+            Visibility::Nobody => false,
+            Visibility::Namespaces(namespaces) => namespaces.iter().any(|namespace| &**namespace == viewer),
+        }
+    }
 }
