@@ -31,6 +31,8 @@ pub struct Config {
     pub node: Node,
     /// The types it takes, in the order in which they are asked for: what others depend on first.
     pub types: Vec<&'static str>,
+    /// SO_MARK of its connections, where capture lets only marked ones through. Needs CAP_NET_ADMIN.
+    pub mark: Option<u32>,
     /// When connections are given up and tried again.
     pub timing: ClientTiming,
 }
@@ -70,6 +72,7 @@ impl Config {
             target: target.into(),
             node,
             types: vec![type_url::CLUSTER, type_url::ENDPOINT, type_url::LISTENER, type_url::ROUTE],
+            mark: None,
             timing: ClientTiming::default(),
         }
     }
@@ -91,10 +94,11 @@ pub struct BadTarget {
 pub async fn run<S: Sink>(config: Config, sink: S) -> Result<Infallible, BadTarget> {
     let endpoint = connection::endpoint(&config.target, &config.timing)
         .map_err(|why| BadTarget { target: config.target.clone(), why })?;
+    let connector = connection::Connector::new(config.mark);
     let mut retry = Retry::new(&config.timing);
     let mut state = State::new(config.node, config.types, sink);
     loop {
-        let lost = match endpoint.connect().await {
+        let lost = match endpoint.connect_with_connector(connector.clone()).await {
             Err(error) => describe(&error),
             Ok(channel) => {
                 let lost = state.follow(channel).await;
