@@ -1,0 +1,112 @@
+//! `outrigger-proxy run`: capture, engine, and an orderly end.
+
+use std::future::pending;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::capture::{Capture, CaptureError, CaptureRules};
+use crate::envoy::{BootstrapPorts, EnvoyError, Launch, bootstrap, supervise};
+use crate::identity::ProxyIdentity;
+use crate::native::{self, NativeError};
+
+/// What carries the traffic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Engine {
+    /// Outrigger's own data plane, in this process.
+    Native,
+    /// An Envoy that this process starts and supervises.
+    Envoy {
+        /// Its program.
+        binary: PathBuf,
+    },
+}
+
+/// The ports that a proxy has whatever the control plane says.
+pub type Ports = BootstrapPorts;
+
+/// Everything that `run` needs to know.
+#[derive(Debug, Clone)]
+pub struct RunConfig {
+    /// Host and port of the control plane.
+    pub control_plane: (String, u16),
+    /// Who the proxy is.
+    pub identity: ProxyIdentity,
+    /// What carries the traffic.
+    pub engine: Engine,
+    /// Capture of the workload's traffic; `None`: none.
+    pub capture: Option<CaptureRules>,
+    /// Worker threads; `None`: one for each CPU.
+    pub workers: Option<usize>,
+    /// Longest time that a stop waits for what is under way.
+    pub drain_time: Duration,
+    /// Where the last good configuration is kept.
+    pub data_dir: PathBuf,
+    /// Admin, readiness, metrics.
+    pub ports: Ports,
+}
+
+impl RunConfig {
+    /// Worker threads as a number.
+    pub(crate) fn worker_count(&self) -> usize {
+        self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
+}
+
+/// Why a proxy does not run, or no longer.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The runtime or its signal handlers could not be made.
+    #[error("cannot start: {0}")]
+    Start(#[from] std::io::Error),
+    /// Capture failed.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// Envoy failed.
+    #[error(transparent)]
+    Envoy(#[from] EnvoyError),
+    /// The native data plane failed.
+    #[error(transparent)]
+    Native(#[from] NativeError),
+}
+
+/// Runs until SIGTERM or Ctrl-C, then drains and ends.
+///
+/// Capture starts before the engine has its configuration: a connection of that moment waits in the
+/// listener's queue or is refused, but never goes out unseen. It ends after the drain.
+pub fn run(config: RunConfig) -> Result<(), RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let stop = async {
+            tokio::select! {
+                got = terminate.recv() => if got.is_none() { pending::<()>().await },
+                got = interrupt.recv() => if got.is_none() { pending::<()>().await },
+            }
+            tracing::info!("asked to stop, draining");
+        };
+        let capture =
+            config.capture.as_ref().map(|rules| Capture::apply(rules, &["capture-guard"])).transpose()?;
+        match &config.engine {
+            Engine::Native => native::run(&config, stop).await?,
+            Engine::Envoy { binary } => {
+                let (host, port) = &config.control_plane;
+                let bootstrap =
+                    bootstrap(&config.identity, host, *port, config.ports, config.capture.is_some());
+                let launch = Launch {
+                    binary: binary.clone(),
+                    folder: config.data_dir.clone(),
+                    admin_port: config.ports.admin,
+                    workers: config.worker_count(),
+                    drain: config.drain_time,
+                };
+                supervise(&launch, &bootstrap, stop).await?;
+            }
+        }
+        drop(capture);
+        Ok(())
+    })
+}
