@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use outrigger_base::Labels;
 
+use crate::check::{Check, Validate};
 use crate::meta::Meta;
 use crate::pod::PodSpec;
 use crate::schema::message;
@@ -56,5 +57,29 @@ message! {
         pub metadata: Meta,
         /// What runs in them.
         pub spec: PodSpec,
+    }
+}
+
+impl Validate for DeploymentSpec {
+    fn validate(&self, check: &mut Check) {
+        let wanted = &self.selector.match_labels;
+        let labels = &self.template.metadata.labels;
+        if wanted.is_empty() && self.selector.match_expressions.is_empty() {
+            check.within("selector", |check| {
+                check.refuse("a Deployment must select its own pods", "write matchLabels");
+            });
+        }
+        for (key, value) in wanted.iter().filter(|(key, value)| labels.get(key) != Some(value)) {
+            let message = format!("the pods of the template do not carry {key}={value}");
+            check.within("selector", |check| {
+                check.within("matchLabels", |check| {
+                    check.within(key, |check| check.refuse(message, "write it to template.metadata.labels"));
+                });
+            });
+        }
+        check.within("template", |check| {
+            check.within("metadata", |check| check.labels("labels", labels.iter()));
+            check.within("spec", |check| self.template.spec.validate(check));
+        });
     }
 }

@@ -1,5 +1,7 @@
 //! DestinationRule (networking.istio.io): what happens to traffic after routing.
 
+mod validate;
+
 use std::sync::Arc;
 
 use outrigger_base::{Labels, Selector};

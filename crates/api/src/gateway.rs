@@ -1,5 +1,7 @@
 //! Gateway (networking.istio.io): where traffic enters.
 
+mod validate;
+
 use std::sync::Arc;
 
 use outrigger_base::Selector;

@@ -6,27 +6,34 @@
 //!
 //! Nothing here knows what the mesh makes of the objects.
 
+mod check;
 mod deployment;
 mod destination_rule;
 mod duration;
 mod gateway;
 mod int_or_string;
+pub mod kinds;
 mod load_balancer;
 mod mesh_config;
 mod meta;
 mod namespace;
 mod object;
 mod opaque;
+mod parse;
 mod pod;
+mod read;
 mod schema;
 mod service;
 mod service_account;
 mod service_entry;
 mod string_match;
+mod suggest;
 mod timestamp;
 mod traffic_policy;
 mod virtual_service;
 mod workload_entry;
+mod write;
+pub mod yaml;
 
 pub use deployment::{DeploymentSpec, LabelSelector, LabelSelectorRequirement, PodTemplate};
 pub use destination_rule::{DestinationRule, PolicySelector, Subset};
@@ -38,12 +45,14 @@ pub use load_balancer::{
     LocalityDistribute, LocalityFailover, LocalityLbSetting, Maglev, RingHash, SimpleLoadBalancer, Warmup,
     ZoneAwareLbSetting,
 };
-pub use mesh_config::{AccessLogEncoding, MeshConfig, OutboundMode};
+pub use mesh_config::{AccessLogEncoding, MeshConfig, OutboundMode, parse_mesh_config};
 pub use meta::{Meta, OwnerReference};
 pub use namespace::NamespaceSpec;
 pub use object::{Change, Object, Resource};
 pub use opaque::Opaque;
+pub use parse::{Located, Parsed, parse};
 pub use pod::{Container, ContainerPort, PodCondition, PodIp, PodPhase, PodSpec, PodStatus};
+pub use read::NameRule;
 pub use service::{ServicePort, ServiceSpec, ServiceType};
 pub use service_account::ServiceAccountSpec;
 pub use service_entry::{EntryResolution, Location, ServiceEntry, ServiceEntryPort, WorkloadSelector};
@@ -61,3 +70,4 @@ pub use virtual_service::{
     TlsMatchAttributes, TlsRoute, UnmatchedPreflights, VirtualService,
 };
 pub use workload_entry::WorkloadEntry;
+pub use yaml::Positions;

@@ -1,5 +1,7 @@
 //! How an endpoint is chosen.
 
+mod validate;
+
 use std::collections::BTreeMap;
 
 use crate::duration::Duration;

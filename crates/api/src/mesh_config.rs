@@ -1,8 +1,12 @@
 //! Settings of the whole mesh, in the form of Istio's MeshConfig.
 
+mod read;
+
 use std::sync::Arc;
 
 use outrigger_base::constants::{DEFAULT_DOMAIN, ROOT_NAMESPACE};
+
+pub use self::read::parse_mesh_config;
 
 use crate::duration::Duration;
 use crate::schema::enumeration;

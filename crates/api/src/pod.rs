@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::check::{Check, Validate};
 use crate::schema::{enumeration, message};
 
 message! {
@@ -202,5 +203,19 @@ impl PodCondition {
     /// Whether it is about that and holds.
     fn is(&self, name: &str) -> bool {
         &*self.condition_type == name && &*self.status == "True"
+    }
+}
+
+impl Validate for PodSpec {
+    fn validate(&self, check: &mut Check) {
+        for (field, containers) in
+            [("containers", &self.containers), ("initContainers", &self.init_containers)]
+        {
+            check.each(field, containers, |check, container| {
+                check.each("ports", &container.ports, |check, port| {
+                    check.port("containerPort", port.container_port);
+                });
+            });
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use outrigger_base::Selector;
 
+use crate::check::{Check, Validate, is_dns_label};
 use crate::int_or_string::IntOrString;
 use crate::schema::{enumeration, message};
 
@@ -83,5 +84,78 @@ message! {
         unread {
             node_port,
         }
+    }
+}
+
+impl Validate for ServiceSpec {
+    fn validate(&self, check: &mut Check) {
+        let headless = self.cluster_ip.as_deref() == Some("None");
+        let external = self.service_type == Some(ServiceType::ExternalName);
+        if external && self.external_name.as_deref().unwrap_or_default().is_empty() {
+            check.within("externalName", |check| {
+                check.refuse("a Service of type ExternalName needs a host", "write externalName");
+            });
+        }
+        check.some("externalName", &self.external_name, |check, host| {
+            check.host(host);
+        });
+        check.some("clusterIP", &self.cluster_ip, |check, address| virtual_address(check, address));
+        check.each("clusterIPs", &self.cluster_ips, |check, address| virtual_address(check, address));
+        check.each("externalIPs", &self.external_ips, |check, address| virtual_address(check, address));
+        check.labels("selector", self.selector.labels().iter());
+        if self.ports.is_empty() && !headless && !external {
+            check.within("ports", |check| check.refuse("a Service needs a port", "write ports"));
+        }
+        let mut seen: Vec<&ServicePort> = Vec::new();
+        check.each("ports", &self.ports, |check, port| {
+            port.validate(check, self.ports.len() > 1);
+            if let Some(same) = seen.iter().find(|other| other.name == port.name && port.name.is_some()) {
+                let message = format!("the name '{}' is taken", same.name.as_deref().unwrap_or_default());
+                check.within("name", |check| check.refuse(message, "names of ports must differ"));
+            }
+            if seen.iter().any(|other| other.port == port.port && other.transport() == port.transport()) {
+                let message = format!("port {} is there twice", port.port);
+                check.within("port", |check| check.refuse(message, "keep one of the two"));
+            }
+            seen.push(port);
+        });
+    }
+}
+
+impl ServicePort {
+    /// TCP, UDP or SCTP.
+    pub fn transport(&self) -> &str {
+        self.protocol.as_deref().unwrap_or("TCP")
+    }
+
+    fn validate(&self, check: &mut Check, must_have_name: bool) {
+        check.port("port", self.port);
+        if let Some(IntOrString::Int(number)) = self.target_port {
+            check.port("targetPort", number);
+        }
+        if !matches!(self.transport(), "TCP" | "UDP" | "SCTP") {
+            let message = format!("'{}' is no transport", self.transport());
+            let advice = "TCP, UDP and SCTP are; what is spoken on the port is said by appProtocol";
+            check.within("protocol", |check| check.refuse(message, advice));
+        }
+        match self.name.as_deref().unwrap_or_default() {
+            "" if must_have_name => {
+                let message = "a port needs a name where there are several";
+                check.within("name", |check| check.refuse(message, "write one, such as http"));
+            }
+            "" => {}
+            name if is_dns_label(name) => {}
+            name => {
+                let message = format!("'{name}' is not allowed as a port's name");
+                let advice = "at most 63 lower-case letters, digits and '-'";
+                check.within("name", |check| check.refuse(message, advice));
+            }
+        }
+    }
+}
+
+fn virtual_address(check: &mut Check, address: &str) {
+    if !matches!(address, "" | "None") && address.parse::<std::net::IpAddr>().is_err() {
+        check.refuse(format!("'{address}' is no address"), "write an IP address");
     }
 }

@@ -1,5 +1,7 @@
 //! ServiceEntry (networking.istio.io): a service described by hand.
 
+mod validate;
+
 use std::sync::Arc;
 
 use outrigger_base::Selector;

@@ -1,5 +1,7 @@
 //! Policies of a DestinationRule: how endpoints are chosen, connected to and given up.
 
+mod validate;
+
 use std::sync::Arc;
 
 use crate::duration::Duration;

@@ -2,6 +2,8 @@
 
 mod http;
 mod tcp;
+mod validate;
+mod validate_http;
 
 use std::sync::Arc;
 
