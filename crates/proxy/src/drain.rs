@@ -5,7 +5,7 @@
 //! once nothing was connected for a while, the listeners close, and then the rest is given up.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 
@@ -23,12 +23,20 @@ pub enum Phase {
 
 /// A worker's or connection's ear for drains. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct DrainSignal(watch::Receiver<Phase>);
+pub struct DrainSignal {
+    /// The same phase again, to be read for every request without a lock.
+    now: Arc<AtomicU8>,
+    changes: watch::Receiver<Phase>,
+}
 
 impl DrainSignal {
     /// How far the drain has come now.
     pub fn phase(&self) -> Phase {
-        *self.0.borrow()
+        match self.now.load(Ordering::Relaxed) {
+            0 => Phase::Serving,
+            1 => Phase::Draining,
+            _ => Phase::Closing,
+        }
     }
 
     /// Whether connections should end after the request that they carry.
@@ -38,7 +46,7 @@ impl DrainSignal {
 
     /// Returns once the drain has come at least this far; at once if it has already.
     pub async fn reached(&self, phase: Phase) {
-        let mut receiver = self.0.clone();
+        let mut receiver = self.changes.clone();
         // The sender lives as long as the proxy; without it everything ends anyway.
         let _ = receiver.wait_for(|now| *now >= phase).await;
     }
@@ -48,6 +56,7 @@ impl DrainSignal {
 #[derive(Debug)]
 pub struct DrainControl {
     phase: watch::Sender<Phase>,
+    now: Arc<AtomicU8>,
     connections: Arc<Connections>,
 }
 
@@ -60,12 +69,16 @@ struct Connections {
 impl DrainControl {
     /// Nothing drains and nothing is connected.
     pub fn new() -> DrainControl {
-        DrainControl { phase: watch::channel(Phase::Serving).0, connections: Arc::default() }
+        DrainControl {
+            phase: watch::channel(Phase::Serving).0,
+            now: Arc::default(),
+            connections: Arc::default(),
+        }
     }
 
     /// An ear for the drain.
     pub fn signal(&self) -> DrainSignal {
-        DrainSignal(self.phase.subscribe())
+        DrainSignal { now: self.now.clone(), changes: self.phase.subscribe() }
     }
 
     /// A counter for a worker's connections.
@@ -75,6 +88,7 @@ impl DrainControl {
 
     /// Moves the drain on; it never goes back.
     pub fn advance(&self, phase: Phase) {
+        self.now.fetch_max(phase as u8, Ordering::Relaxed);
         self.phase.send_if_modified(|now| {
             let forward = phase > *now;
             if forward {

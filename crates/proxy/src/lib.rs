@@ -11,23 +11,30 @@
 //! Nothing here speaks protobuf; what needs it is a trait that node implements.
 
 mod accept;
+mod affinity;
+mod background;
 mod bind;
 mod capture;
 mod dispatch;
+mod dns;
 mod downstream;
 mod drain;
 mod http;
 mod inspect;
 mod options;
+mod proxy;
 mod random;
 mod scratch;
 mod stats;
 mod tcp;
 mod telemetry;
+mod thread;
 mod upstream;
 mod worker;
 
 pub use options::{
     HEADER_PEER_METADATA, HEADER_PEER_METADATA_ID, LocalNode, NoPeerMetadata, Options, Peer, PeerMetadata,
 };
-pub use telemetry::{Format, FormatError};
+pub use proxy::{BindFailure, BoundListener, ClusterState, Proxy, PublishReport};
+pub use telemetry::{FormatError, Telemetry, check_access_log, check_header};
+pub use upstream::ClusterTotals;

@@ -6,10 +6,11 @@ mod clock;
 mod json;
 mod operator;
 
+use outrigger_traffic::{AccessLog, AccessLogFormat};
 use thiserror::Error;
 
 pub use json::JsonFormat;
-use operator::{Operator, Value};
+use operator::Operator;
 
 use super::record::RequestRecord;
 
@@ -88,6 +89,19 @@ impl Format {
             _ => None,
         }
     }
+}
+
+/// Whether an access log can be written; what is refused here would be silent later.
+pub fn check_access_log(log: &AccessLog) -> Result<(), FormatError> {
+    match &log.format {
+        AccessLogFormat::Text(text) => Format::parse(text, "").map(|_| ()),
+        AccessLogFormat::Json(fields) => JsonFormat::parse(fields, "").map(|_| ()),
+    }
+}
+
+/// Whether a header's value can be written.
+pub fn check_header(value: &str) -> Result<(), FormatError> {
+    Format::parse_header(value, "").map(|_| ())
 }
 
 fn pieces(text: &str, hostname: &str) -> Result<Vec<Piece>, FormatError> {
