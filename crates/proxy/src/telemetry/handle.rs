@@ -13,7 +13,7 @@ use super::format::{Format, JsonFormat};
 use super::labels::{self, Key};
 use super::log_writer::{LogBuffer, LogBuffers};
 use super::record::{ConnectionRecord, RequestRecord};
-use super::shared::SharedTelemetry;
+use super::shared::{SharedTelemetry, Telemetry};
 use crate::stats::ListenerStats;
 
 /// Handles that were not used for this long are forgotten; the counters stay where they are.
@@ -65,8 +65,15 @@ impl Loggers {
     }
 }
 
+impl Telemetry {
+    /// A worker's end.
+    pub fn worker(&self, index: usize) -> WorkerTelemetry {
+        WorkerTelemetry::new(index, self.shared.clone())
+    }
+}
+
 impl WorkerTelemetry {
-    pub(super) fn new(worker: usize, shared: Arc<SharedTelemetry>) -> WorkerTelemetry {
+    fn new(worker: usize, shared: Arc<SharedTelemetry>) -> WorkerTelemetry {
         WorkerTelemetry {
             worker,
             logs: shared.logs.buffers(),

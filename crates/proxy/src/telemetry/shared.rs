@@ -8,7 +8,6 @@ use ahash::AHashMap;
 use outrigger_traffic::Listener;
 
 use super::family::{ConnectionSeries, Family, RequestSeries};
-use super::handle::WorkerTelemetry;
 use super::log_writer::LogWriter;
 use crate::options::LocalNode;
 use crate::stats::ListenerStats;
@@ -94,11 +93,6 @@ impl Telemetry {
                 started: Instant::now(),
             }),
         })
-    }
-
-    /// A worker's end.
-    pub fn worker(&self, index: usize) -> WorkerTelemetry {
-        WorkerTelemetry::new(index, self.shared.clone())
     }
 
     /// Waits until the log lines that workers handed over are written.
