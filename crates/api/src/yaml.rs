@@ -27,12 +27,21 @@ pub(crate) use tree::{Document, Interner, Mark, Node, Problem, Value, read};
 /// Reads one document of any shape. `None` if it cannot be used at all; fields that are unknown or
 /// wrong are complaints, and what is left of the value has their defaults.
 pub fn from_str<T: DeserializeOwned>(file: &Path, text: &str) -> (Option<T>, Vec<Diagnostic>) {
+    let (value, _, diagnostics) = from_str_located(file, text);
+    (value, diagnostics)
+}
+
+/// As [`from_str`], with the places of all fields, for what the caller checks by itself.
+pub fn from_str_located<T: DeserializeOwned>(
+    file: &Path,
+    text: &str,
+) -> (Option<T>, Option<Positions>, Vec<Diagnostic>) {
     let file = Arc::new(file.to_path_buf());
     let (root, mut diagnostics) = only_document(&file, text);
-    let Some(root) = root else { return (None, diagnostics) };
+    let Some(root) = root else { return (None, None, diagnostics) };
     let decoded = decode::<T>(&root);
     diagnostics.extend(decoded.mistakes.iter().map(|mistake| mistake_to_diagnostic(mistake, &file)));
-    (decoded.value, diagnostics)
+    (decoded.value, Some(Positions::new(file, &root)), diagnostics)
 }
 
 /// The tree of a file that is to have one document.

@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use outrigger_base::{Code, Diagnostic, Severity};
+use outrigger_base::{Code, Diagnostic};
 
 use super::{AccessLogEncoding, MeshConfig, OutboundMode};
-use crate::check::Check;
+use crate::check::{Check, Finding};
 use crate::duration::Duration;
 use crate::schema::message;
 use crate::traffic_policy::TcpKeepalive;
@@ -91,8 +91,7 @@ message! {
 message! {
     /// The outbound policy as it is written.
     pub struct OutboundTrafficPolicy {
-        /// What happens to destinations that are not known; REGISTRY_ONLY if absent, which is the
-        /// first value of the API's enumeration.
+        /// What happens to destinations that are not known.
         pub mode: Option<OutboundMode>,
     }
 }
@@ -158,17 +157,12 @@ impl Written {
         check.some("defaultHttpRetryPolicy", &self.default_http_retry_policy, |check, retries| {
             retries.validate(check);
         });
-        let findings = check.into_findings();
-        let to_diagnostic = |finding: crate::check::Finding| {
+        let to_diagnostic = |finding: Finding| {
             Diagnostic::new(finding.severity, Code::INVALID, finding.message)
                 .with_field(finding.path)
                 .with_advice(finding.advice)
         };
-        findings
-            .into_iter()
-            .filter(|finding| finding.severity == Severity::Error)
-            .map(to_diagnostic)
-            .collect()
+        check.into_findings().into_iter().map(to_diagnostic).collect()
     }
 
     fn into_config(self) -> MeshConfig {
@@ -180,10 +174,10 @@ impl Written {
             root_namespace: text(self.root_namespace, default.root_namespace),
             domain: default.domain,
             trust_domain: text(self.trust_domain, default.trust_domain),
-            outbound_traffic_policy: match self.outbound_traffic_policy {
-                Some(policy) => policy.mode.unwrap_or(OutboundMode::RegistryOnly),
-                None => default.outbound_traffic_policy,
-            },
+            outbound_traffic_policy: self
+                .outbound_traffic_policy
+                .and_then(|policy| policy.mode)
+                .unwrap_or(default.outbound_traffic_policy),
             access_log_file: text(self.access_log_file, default.access_log_file),
             access_log_format: text(self.access_log_format, default.access_log_format),
             access_log_encoding: self.access_log_encoding.unwrap_or(default.access_log_encoding),
