@@ -67,7 +67,7 @@ pub(crate) fn host_and_port(address: Option<Address>, at: &At<'_>) -> Result<(St
 /// An address and port of TCP.
 pub(crate) fn socket_address(address: Option<Address>, at: &At<'_>) -> Result<SocketAddr, Fault> {
     let (host, port) = host_and_port(address, at)?;
-    Ok(SocketAddr::new(ip(&host, at)?, port))
+    Ok(SocketAddr::new(ip(&host, &at.field("address"))?, port))
 }
 
 pub(crate) fn ip(text: &str, at: &At<'_>) -> Result<IpAddr, Fault> {
