@@ -110,8 +110,8 @@ enum Family {
 }
 
 fn v4_address(slot: u64) -> IpAddr {
-    let [.., third, _] = (slot / V4_OCTETS << 8).to_be_bytes();
-    let [.., last] = (slot % V4_OCTETS + 1).to_be_bytes();
+    // Both fit: there are 256 times 254 slots.
+    let (third, last) = ((slot / V4_OCTETS) as u8, (slot % V4_OCTETS + 1) as u8);
     IpAddr::V4(Ipv4Addr::new(240, 240, third, last))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use ahash::AHashSet;
 use outrigger_api::{Change, DestinationRule, Gateway, MeshConfig, Object, Resource, VirtualService};
 use outrigger_base::{ClusterId, Kind, Network, ResourceKey};
 
@@ -69,10 +70,11 @@ impl Mesh {
         }
     }
 
-    /// Takes changes in, one after the other, and publishes the outcome at once. Only what they concern
+    /// Takes changes in, of several for one object the last, and publishes the outcome at once. Only what they concern
     /// is computed again; what comes out equal is not published again.
     pub fn apply(&mut self, changes: Vec<Change>) -> Touched {
         let mut batch = Batch::default();
+        let changes = last_of_each_object(changes);
         // Selectors before workloads: then every workload meets its selectors once, and no new selector
         // has to look at all workloads of its namespace. The outcome is the same.
         let is_workload = |change: &Change| matches!(change.key().kind, Kind::POD | Kind::WORKLOAD_ENTRY);
@@ -282,4 +284,13 @@ impl Mesh {
         Arc::make_mut(&mut self.current.endpoints).by_service.insert(key.clone(), Arc::new(endpoints));
         touched.endpoints.push(key);
     }
+}
+
+/// Leaves out what a later change of the same batch overrides, so that what merely passed by is not
+/// published as a change.
+fn last_of_each_object(mut changes: Vec<Change>) -> Vec<Change> {
+    let mut seen = AHashSet::with_capacity(changes.len());
+    changes.reverse();
+    changes.retain(|change| seen.insert(change.key()));
+    changes
 }

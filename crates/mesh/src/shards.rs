@@ -53,6 +53,11 @@ impl<K: Eq + Hash + Clone, V: Clone> Shards<K, V> {
         self.parts.iter().map(|part| part.len()).sum()
     }
 
+    #[cfg(test)]
+    pub(crate) fn shared_parts(&self, other: &Self) -> usize {
+        self.parts.iter().zip(&other.parts).filter(|(a, b)| Arc::ptr_eq(a, b)).count()
+    }
+
     fn part_of<Q: Hash + ?Sized>(&self, key: &Q) -> usize {
         // Not the low bits: the maps inside hash on their own, but the low bits are the cheap ones to
         // get wrong if the two hashers ever become one.

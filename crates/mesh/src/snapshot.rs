@@ -84,6 +84,12 @@ impl WorkloadIndex {
         self.by_key.iter().map(|(_, workload)| workload)
     }
 
+    /// How many of the parts that the index is made of are the same in another one.
+    #[cfg(test)]
+    pub(crate) fn shared_parts(&self, other: &WorkloadIndex) -> usize {
+        self.by_key.shared_parts(&other.by_key) + self.by_ip.shared_parts(&other.by_ip)
+    }
+
     pub(crate) fn insert(&mut self, workload: Arc<Workload>) {
         self.remove(&workload.key);
         for ip in &workload.ips {

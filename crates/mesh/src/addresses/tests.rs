@@ -19,7 +19,7 @@ fn a_host_keeps_its_address_across_restarts_and_versions() {
     let ips = (allotments.v4(&host("test.internal.com")), allotments.v6(&host("test.internal.com")));
     assert_eq!(
         (ips.0.unwrap().to_string(), ips.1.unwrap().to_string()),
-        ("240.240.70.97".to_string(), "2001:2::4ea2:4b80:bb36:f5ff".to_string())
+        ("240.240.222.141".to_string(), "2001:2::edbb:4b92:378a:50d1".to_string())
     );
 }
 
