@@ -47,7 +47,8 @@ pub struct Bundle {
 #[derive(Debug, Clone)]
 pub(crate) struct Memo {
     pub(crate) view: Arc<View>,
-    pub(crate) listeners: Arc<[Diagnostic]>,
-    pub(crate) routes: Arc<[Diagnostic]>,
+    /// About listeners and routes.
+    pub(crate) ways: Arc<[Diagnostic]>,
+    /// About what rules refer to.
     pub(crate) references: Arc<[Diagnostic]>,
 }

@@ -12,10 +12,23 @@
 //! `control` calls [`compile()`] once per view and [`recompile`] after each change; `explain` calls the
 //! same for one proxy.
 
+mod binds;
 mod bundle;
+mod canonical;
+mod clusters;
 mod compile;
+mod destination;
+mod encode;
+mod endpoints;
+mod listeners;
+mod names;
+mod policy;
+mod provenance;
+mod references;
+mod routes;
 mod unenforced;
 mod view;
+mod world;
 
 pub use bundle::{Bundle, Compiled, Resources};
 pub use compile::{compile, recompile};
