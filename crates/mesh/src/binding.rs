@@ -58,10 +58,6 @@ pub(crate) struct Reach {
     pub named_entries: bool,
 }
 
-impl Reach {
-    pub(crate) const NOTHING: Reach = Reach { pods: false, entries: false, named_entries: false };
-}
-
 /// A port of the object, and the port of the service that it feeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BoundPort {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use outrigger_base::{Code, Diagnostic};
 
-use crate::binding::BoundPort;
+use crate::binding::{Binding, BoundPort};
 use crate::claim::{Allot, Claim, Rank};
 use crate::service::{Registry, Service, ServicePort};
 
@@ -71,7 +71,7 @@ fn join(merged: &mut Merged, owner: &Service, other: &Service) {
     findings.extend(lost(&merged.service, other));
     for binding in &other.bindings {
         if !bound.is_empty() {
-            merged.service.bindings.push(crate::binding::Binding { ports: bound.clone(), ..binding.clone() });
+            merged.service.bindings.push(Binding { ports: bound.clone(), ..binding.clone() });
             merged.service.origins.push(binding.origin.clone());
         }
         for (field, what) in &findings {
@@ -94,7 +94,7 @@ fn find_port<'a>(service: &'a Service, port: &ServicePort, may_add: bool) -> Opt
 }
 
 fn bind(known: &ServicePort, port: &ServicePort) -> BoundPort {
-    BoundPort { service_port: known.number, name: port.name.clone(), target: port.target.clone() }
+    BoundPort { service_port: known.number, ..port.bound() }
 }
 
 /// What else of a further claim has no effect: field and sentence.

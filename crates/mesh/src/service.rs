@@ -6,7 +6,7 @@ use std::sync::Arc;
 use outrigger_api::Timestamp;
 use outrigger_base::{AppProtocol, Host, Labels, ResourceKey, Selector};
 
-use crate::binding::{Binding, TargetPort};
+use crate::binding::{Binding, BoundPort, TargetPort};
 use crate::workload::Workload;
 
 /// A service: something that has a name and ports, from a Service or one host of a ServiceEntry.
@@ -114,6 +114,13 @@ pub struct ServicePort {
     pub protocol: AppProtocol,
     /// Where endpoints listen unless they say otherwise.
     pub target: TargetPort,
+}
+
+impl ServicePort {
+    /// The port as the object that declares it feeds it.
+    pub(crate) fn bound(&self) -> BoundPort {
+        BoundPort { service_port: self.number, name: self.name.clone(), target: self.target.clone() }
+    }
 }
 
 /// How the endpoints of a service are found.

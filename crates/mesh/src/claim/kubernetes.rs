@@ -7,7 +7,7 @@ use outrigger_api::{IntOrString, Object, ServicePort as ApiPort, ServiceSpec, Se
 use outrigger_base::{AppProtocol, Code, Diagnostic, Host, Kind, ResourceKey};
 
 use super::{Allot, Claim, Claims, Context};
-use crate::binding::{Binding, BoundPort, Family, Reach, TargetPort};
+use crate::binding::{Binding, Family, Reach, TargetPort};
 use crate::order::Precedence;
 use crate::service::{Registry, Resolution, Service, ServicePort, VirtualAddress, Visibility};
 use crate::workload::of_host;
@@ -32,35 +32,10 @@ pub(crate) fn claim_of_service(object: &Object<ServiceSpec>, context: &mut Conte
             return Claims { claims: Vec::new(), findings };
         }
     };
-    let external_name = external_name(spec, &mut complain);
-    let is_external = spec.service_type == Some(ServiceType::ExternalName);
-    let written = || spec.cluster_ip.iter().chain(&spec.cluster_ips);
-    let headless = !is_external && written().any(|ip| ip.eq_ignore_ascii_case("none"));
-    let addresses = if headless || is_external { Vec::new() } else { addresses(spec, &mut complain) };
-    let ports = ports(&spec.ports);
-    let selector = (!is_external && !spec.selector.is_empty()).then(|| spec.selector.clone());
-    let families = families(spec);
-    let allot = if headless || is_external || !addresses.is_empty() {
-        Allot::NOTHING
-    } else {
-        let wants = |family| families.is_empty() || families.contains(&family);
-        Allot { v4: wants(Family::V4), v6: wants(Family::V6) }
-    };
-    let reach = if is_external {
-        Reach::NOTHING
-    } else {
-        // A WorkloadEntry answers for a Service only at a virtual address
-        // (istio: kube/controller/controller.go, "ClientSideLB").
-        Reach { pods: true, entries: !headless, named_entries: false }
-    };
-    let binding = Binding {
-        origin: origin.clone(),
-        selector: selector.clone(),
-        reach,
-        ports: ports.iter().map(bound).collect(),
-        publish_not_ready: spec.publish_not_ready_addresses.unwrap_or(false),
-        families,
-    };
+    let form = Form::of(spec);
+    let addresses = if form == Form::Virtual { addresses(spec, &mut complain) } else { Vec::new() };
+    let external_name = if form == Form::External { external_name(spec, &mut complain) } else { None };
+    let binding = binding(&origin, spec, form, &ports(&spec.ports));
     let inline = external_name
         .iter()
         .map(|target| Arc::new(of_host(origin.clone(), target, context.surroundings)))
@@ -71,30 +46,81 @@ pub(crate) fn claim_of_service(object: &Object<ServiceSpec>, context: &mut Conte
         registry: Registry::Kubernetes,
         name: meta.name.clone(),
         created: meta.creation_timestamp,
-        ports,
-        resolution: match (is_external, headless) {
-            (true, _) => Resolution::Dns,
-            (false, true) => Resolution::None,
-            (false, false) => Resolution::Static,
-        },
+        ports: ports(&spec.ports),
+        resolution: form.resolution(),
         mesh_external: false,
         addresses,
-        headless,
+        headless: form == Form::Headless,
         external_name,
-        selector,
+        selector: binding.selector.clone(),
         visibility: visibility(object, context),
         labels: meta.labels.clone(),
         subject_alt_names: Vec::new(),
         origins: vec![origin.clone()],
         bindings: vec![binding],
     };
+    let allot =
+        if form == Form::Virtual && service.addresses.is_empty() { allot(spec) } else { Allot::NOTHING };
     Claims { claims: vec![Claim { precedence: Precedence::of(meta), service, allot, inline }], findings }
 }
 
-fn external_name(spec: &ServiceSpec, complain: &mut impl FnMut(&str, String)) -> Option<Host> {
-    if spec.service_type != Some(ServiceType::ExternalName) {
-        return None;
+/// The three things that go by the name of Service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// One at an address of its own.
+    Virtual,
+    /// Only a name for its pods.
+    Headless,
+    /// Another name for a host.
+    External,
+}
+
+impl Form {
+    fn of(spec: &ServiceSpec) -> Form {
+        let mut written = spec.cluster_ip.iter().chain(&spec.cluster_ips);
+        if spec.service_type == Some(ServiceType::ExternalName) {
+            Form::External
+        } else if written.any(|ip| ip.eq_ignore_ascii_case("none")) {
+            Form::Headless
+        } else {
+            Form::Virtual
+        }
     }
+
+    fn resolution(self) -> Resolution {
+        match self {
+            Form::Virtual => Resolution::Static,
+            Form::Headless => Resolution::None,
+            Form::External => Resolution::Dns,
+        }
+    }
+}
+
+fn allot(spec: &ServiceSpec) -> Allot {
+    let families = families(spec);
+    let wants = |family| families.is_empty() || families.contains(&family);
+    Allot { v4: wants(Family::V4), v6: wants(Family::V6) }
+}
+
+fn binding(origin: &ResourceKey, spec: &ServiceSpec, form: Form, ports: &[ServicePort]) -> Binding {
+    let selects = form != Form::External && !spec.selector.is_empty();
+    Binding {
+        origin: origin.clone(),
+        selector: selects.then(|| spec.selector.clone()),
+        reach: Reach {
+            pods: form != Form::External,
+            // A WorkloadEntry answers for a Service only at a virtual address
+            // (istio: kube/controller/controller.go, "ClientSideLB").
+            entries: form == Form::Virtual,
+            named_entries: false,
+        },
+        ports: ports.iter().map(ServicePort::bound).collect(),
+        publish_not_ready: spec.publish_not_ready_addresses.unwrap_or(false),
+        families: families(spec),
+    }
+}
+
+fn external_name(spec: &ServiceSpec, complain: &mut impl FnMut(&str, String)) -> Option<Host> {
     let written = spec.external_name.as_deref().unwrap_or("");
     match Host::parse(written) {
         Ok(host) if !host.is_wildcard() => Some(host),
@@ -156,10 +182,6 @@ fn ports(written: &[ApiPort]) -> Vec<ServicePort> {
         }
     }
     ports
-}
-
-fn bound(port: &ServicePort) -> BoundPort {
-    BoundPort { service_port: port.number, name: port.name.clone(), target: port.target.clone() }
 }
 
 fn visibility(object: &Object<ServiceSpec>, context: &Context<'_>) -> Visibility {

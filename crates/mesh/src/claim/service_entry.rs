@@ -7,68 +7,61 @@ use outrigger_api::{EntryResolution, Location, Object, ServiceEntry, ServiceEntr
 use outrigger_base::{AppProtocol, Code, Diagnostic, Host, Kind, ResourceKey, Selector};
 
 use super::{Allot, Claim, Claims, Context};
-use crate::binding::{Binding, BoundPort, Reach, TargetPort};
+use crate::binding::{Binding, Reach, TargetPort};
 use crate::order::Precedence;
 use crate::place::EndpointAddress;
 use crate::service::{Registry, Resolution, Service, ServicePort, VirtualAddress, Visibility};
 use crate::workload::{Workload, of_host, of_inline};
 
-/// The claims of a ServiceEntry, one for each of its hosts.
+/// The claims of a ServiceEntry, one for each of its hosts. They differ in the host alone, and in what
+/// follows from it.
 pub(crate) fn claims_of_entry(object: &Object<ServiceEntry>, context: &mut Context<'_>) -> Claims {
+    let (meta, spec) = (&object.meta, &object.spec);
     let mut reader = Reader::new(object);
-    let resolution = resolution(object.spec.resolution);
+    let resolution = resolution(spec.resolution);
     let hosts = reader.hosts();
     let selector = reader.selector(resolution);
     let listed = reader.listed(resolution, context);
     let ports = reader.ports();
     let addresses = reader.addresses(resolution);
-    let itself = object.spec.endpoints.is_empty()
-        && object.spec.workload_selector.is_none()
-        && resolution.resolves_names();
-    let visibility = Visibility::parse(
-        &object.spec.export_to,
-        &context.config.default_service_export_to,
-        &object.meta.namespace,
-    );
+    let default = &context.config.default_service_export_to;
+    let visibility = Visibility::parse(&spec.export_to, default, &meta.namespace);
     let mut claims = Vec::new();
     for host in hosts {
-        let inline: Arc<[Arc<Workload>]> = match itself {
-            true if host.is_wildcard() => {
-                reader.complain("spec.hosts", format!("there is no one name to resolve behind '{host}'"));
-                Arc::default()
-            }
-            true => Arc::from([Arc::new(of_host(reader.key.clone(), &host, context.surroundings))]),
-            false => listed.clone(),
+        let inline = reader.itself(&host, resolution, context).unwrap_or_else(|| listed.clone());
+        let service = Service {
+            name: host.shared(),
+            host,
+            namespace: meta.namespace.clone(),
+            registry: Registry::ServiceEntry,
+            created: meta.creation_timestamp,
+            ports: ports.clone(),
+            resolution,
+            mesh_external: spec.location != Some(Location::MeshInternal),
+            addresses: addresses.clone(),
+            headless: false,
+            external_name: None,
+            selector: selector.clone(),
+            visibility: visibility.clone(),
+            labels: meta.labels.clone(),
+            subject_alt_names: spec.subject_alt_names.clone(),
+            origins: vec![reader.key.clone()],
+            bindings: vec![binding(&reader.key, selector.clone(), resolution, &ports)],
         };
-        let is_ip = host.as_str().parse::<IpAddr>().is_ok();
-        let nameless =
-            host.is_wildcard() || is_ip || matches!(resolution, Resolution::None | Resolution::DynamicDns);
-        claims.push(Claim {
-            precedence: Precedence::of(&object.meta),
-            allot: if nameless || !addresses.is_empty() { Allot::NOTHING } else { Allot::BOTH },
-            inline,
-            service: Service {
-                name: host.shared(),
-                host,
-                namespace: object.meta.namespace.clone(),
-                registry: Registry::ServiceEntry,
-                created: object.meta.creation_timestamp,
-                ports: ports.clone(),
-                resolution,
-                mesh_external: object.spec.location != Some(Location::MeshInternal),
-                addresses: addresses.clone(),
-                headless: false,
-                external_name: None,
-                selector: selector.clone(),
-                visibility: visibility.clone(),
-                labels: object.meta.labels.clone(),
-                subject_alt_names: object.spec.subject_alt_names.clone(),
-                origins: vec![reader.key.clone()],
-                bindings: vec![binding(&reader.key, selector.clone(), resolution, &ports)],
-            },
-        });
+        claims.push(Claim { precedence: Precedence::of(meta), allot: allot(&service), service, inline });
     }
     Claims { claims, findings: reader.findings }
+}
+
+/// An address stands for one name whose endpoints are known. Where the caller's own destination is
+/// the endpoint, an address of ours would lead nowhere.
+fn allot(service: &Service) -> Allot {
+    let one_name = !service.host.is_wildcard() && service.host.as_str().parse::<IpAddr>().is_err();
+    if one_name && has_endpoints(service.resolution) && service.addresses.is_empty() {
+        Allot::BOTH
+    } else {
+        Allot::NOTHING
+    }
 }
 
 fn resolution(written: Option<EntryResolution>) -> Resolution {
@@ -92,17 +85,12 @@ fn binding(
     resolution: Resolution,
     ports: &[ServicePort],
 ) -> Binding {
-    let bound = |port: &ServicePort| BoundPort {
-        service_port: port.number,
-        name: port.name.clone(),
-        target: port.target.clone(),
-    };
     Binding {
         origin: origin.clone(),
         selector,
         // (istio: serviceentry/conversion.go, `DNSServiceEntryOnly`.)
         reach: Reach { pods: true, entries: true, named_entries: resolution.resolves_names() },
-        ports: ports.iter().map(bound).collect(),
+        ports: ports.iter().map(ServicePort::bound).collect(),
         publish_not_ready: false,
         families: Vec::new(),
     }
@@ -206,6 +194,25 @@ impl<'a> Reader<'a> {
             }
         }
         listed.into()
+    }
+
+    /// The host as its own endpoint, if names are resolved and no others are named.
+    fn itself(
+        &mut self,
+        host: &Host,
+        resolution: Resolution,
+        context: &Context<'_>,
+    ) -> Option<Arc<[Arc<Workload>]>> {
+        let spec = &self.object.spec;
+        let named_others = !spec.endpoints.is_empty() || spec.workload_selector.is_some();
+        if named_others || !resolution.resolves_names() {
+            return None;
+        }
+        if host.is_wildcard() {
+            self.complain("spec.hosts", format!("there is no one name to resolve behind '{host}'"));
+            return None;
+        }
+        Some(Arc::from([Arc::new(of_host(self.key.clone(), host, context.surroundings))]))
     }
 
     fn ports(&mut self) -> Vec<ServicePort> {
