@@ -101,6 +101,14 @@ impl Directory {
         }
     }
 
+    /// Looks at the files now, as nobody writes any more, and returns all that came of it and was not
+    /// yet taken by [`Self::next`]. Everything that was written before the call is in it.
+    pub async fn look(&mut self) -> Vec<Load> {
+        // An error says that the thread has ended; then there is nothing new.
+        let _ = self.stop.look().await;
+        std::iter::from_fn(|| self.loads.try_recv().ok()).collect()
+    }
+
     /// Where a field of an object stands, or the nearest thing around it that was written.
     pub fn locate(&self, key: &ResourceKey, field: &str) -> Option<Position> {
         self.positions.locate(key, field)

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
 use super::Load;
 use super::files::Files;
@@ -28,13 +29,23 @@ const SLOW_LOOK: Duration = Duration::from_secs(2);
 
 enum Signal {
     Event(Event),
+    /// Somebody wants to be told when all that is there now has been looked at.
+    Look(oneshot::Sender<()>),
     Stop,
 }
 
-/// Ends a [`Watch`].
+/// Ends a [`Watch`], or makes it look.
 pub(super) struct Stop(Sender<Signal>);
 
 impl Stop {
+    /// Ready when everything that is there now has been looked at, and what came of it was sent.
+    pub(super) fn look(&self) -> oneshot::Receiver<()> {
+        let (done, looked) = oneshot::channel();
+        // Nobody there: then the receiver is told so.
+        let _ = self.0.send(Signal::Look(done));
+        looked
+    }
+
     pub(super) fn stop(&self) {
         // Nobody there: it has ended already.
         let _ = self.0.send(Signal::Stop);
@@ -50,6 +61,8 @@ pub(super) struct Watch {
     watched: Option<(u64, u64)>,
     /// Files that somebody writes, and since when.
     writing: HashMap<PathBuf, Instant>,
+    /// Who waits for the next look.
+    askers: Vec<oneshot::Sender<()>>,
 }
 
 impl Watch {
@@ -67,7 +80,8 @@ impl Watch {
                 |error| tracing::warn!(%error, "no notifications of changed files, so they come late"),
             )
             .ok();
-        let mut watch = Watch { root, signals, watcher, watched: None, writing: HashMap::new() };
+        let mut watch =
+            Watch { root, signals, watcher, watched: None, writing: HashMap::new(), askers: Vec::new() };
         watch.watch_parent();
         watch.watch_root();
         (watch, Stop(sender))
@@ -85,7 +99,18 @@ impl Watch {
             {
                 return;
             }
+            for asker in self.askers.drain(..) {
+                // It may have given up.
+                let _ = asker.send(());
+            }
         }
+    }
+
+    /// Whoever asks for a look says that nobody writes any more.
+    fn ask(&mut self, asker: oneshot::Sender<()>) -> bool {
+        self.writing.clear();
+        self.askers.push(asker);
+        true
     }
 
     /// Waits until it is time to look; `false` when it is time to end.
@@ -95,6 +120,7 @@ impl Watch {
         let patience = until_written.unwrap_or(SLOW_LOOK).min(SLOW_LOOK);
         match self.signals.recv_timeout(patience) {
             Ok(Signal::Event(event)) => self.note(&event),
+            Ok(Signal::Look(asker)) => return self.ask(asker),
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
             Err(RecvTimeoutError::Timeout) => return true,
         }
@@ -102,6 +128,7 @@ impl Watch {
         while burst.elapsed() < LONGEST_BURST {
             match self.signals.recv_timeout(QUIET) {
                 Ok(Signal::Event(event)) => self.note(&event),
+                Ok(Signal::Look(asker)) => return self.ask(asker),
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
                 Err(RecvTimeoutError::Timeout) => break,
             }
