@@ -26,7 +26,9 @@ pub(crate) struct Source<'a> {
 
 /// The endpoints of a service whose objects contribute these, the owner first.
 pub(crate) fn gather(service: &Service, sources: &[Source<'_>]) -> (ServiceEndpoints, Vec<Diagnostic>) {
-    let mut gathering = Gathering { service, by_port: Vec::new(), findings: Findings::default() };
+    let portless = BoundPort { service_port: 0, name: Arc::default(), target: TargetPort::Number(0) };
+    let mut gathering =
+        Gathering { service, by_port: Vec::new(), portless: [portless], findings: Findings::default() };
     for port in &service.ports {
         gathering.by_port.push((port.number, Vec::new()));
     }
@@ -45,6 +47,8 @@ pub(crate) fn gather(service: &Service, sources: &[Source<'_>]) -> (ServiceEndpo
 struct Gathering<'a> {
     service: &'a Service,
     by_port: Vec<(u16, Vec<Endpoint>)>,
+    /// Stands for the ports of a headless service that has none.
+    portless: [BoundPort; 1],
     findings: Findings,
 }
 
@@ -68,9 +72,7 @@ impl Gathering<'_> {
             None if binding.publish_not_ready => EndpointHealth::Ready,
             None => return,
         };
-        let portless = BoundPort { service_port: 0, name: "".into(), target: TargetPort::Number(0) };
-        let ports =
-            if self.service.ports.is_empty() { std::slice::from_ref(&portless) } else { &binding.ports[..] };
+        let ports = if self.service.ports.is_empty() { &self.portless[..] } else { &binding.ports[..] };
         for bound in ports {
             let Some((_, found)) = self.by_port.iter_mut().find(|(port, _)| *port == bound.service_port)
             else {

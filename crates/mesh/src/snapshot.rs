@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use outrigger_api::MeshConfig;
-use outrigger_base::{Diagnostic, ResourceKey};
+use outrigger_base::{Diagnostic, Host, ResourceKey};
 
 pub use self::policies::DestinationRuleIndex;
 pub use self::services::ServiceIndex;
@@ -178,7 +178,7 @@ impl Touched {
 impl Snapshot {
     /// The service that a name means in a namespace: the namespace's own, else Kubernetes' own, else the
     /// oldest that is visible there. (istio: model/sidecar.go, "same host in several namespaces".)
-    pub fn service(&self, host: &outrigger_base::Host, from_namespace: &str) -> Option<&Arc<Service>> {
+    pub fn service(&self, host: &Host, from_namespace: &str) -> Option<&Arc<Service>> {
         self.services.find(host, from_namespace)
     }
 
