@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::Error;
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A span of time that is not negative.
@@ -107,11 +107,39 @@ impl Serialize for Duration {
 
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Duration::parse(&text).ok_or_else(|| {
-            D::Error::custom(format_args!("'{text}' is no duration; write it like 1h30m, 5s or 250ms"))
-        })
+        struct Span;
+
+        impl Visitor<'_> for Span {
+            type Value = Duration;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
+                Duration::parse(text).ok_or_else(|| not_a_duration(text))
+            }
+
+            // Numbers are the usual slip; of them it can be said what is missing.
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Duration, E> {
+                Err(not_a_duration(number))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Duration, E> {
+                Err(not_a_duration(number))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Duration, E> {
+                Err(not_a_duration(number))
+            }
+        }
+
+        deserializer.deserialize_any(Span)
     }
+}
+
+fn not_a_duration<E: Error>(written: impl fmt::Display) -> E {
+    E::custom(format_args!("'{written}' is no duration; write it with a unit, like 5s, 250ms or 1h30m"))
 }
 
 #[cfg(test)]

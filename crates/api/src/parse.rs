@@ -13,8 +13,8 @@ use crate::object::Resource;
 use crate::read::{Reader, Scope};
 use crate::suggest::nearest;
 use crate::yaml::{
-    Document, Interner, Mark, Node, Positions, Problem, Value, mistake_to_diagnostic, problem_to_diagnostic,
-    read, split,
+    Document, Interner, Mark, Node, Positions, Problem, Value, mistake_to_diagnostic, one_line,
+    problem_to_diagnostic, read, split,
 };
 
 /// What a file held.
@@ -156,9 +156,9 @@ impl FileReader<'_> {
         let mut refused = !sound;
         for finding in &reading.findings {
             refused |= finding.severity == Severity::Error;
-            let mut diagnostic = Diagnostic::new(finding.severity, Code::INVALID, &*finding.message)
+            let mut diagnostic = Diagnostic::new(finding.severity, Code::INVALID, one_line(&finding.message))
                 .with_field(&*finding.path)
-                .with_advice(&*finding.advice);
+                .with_advice(one_line(&finding.advice));
             diagnostic.position = positions.locate(&finding.path);
             self.parsed.diagnostics.push(about(diagnostic, Some(&identity.key)));
         }
@@ -173,11 +173,13 @@ impl FileReader<'_> {
 
     fn unserved(&mut self, node: &Node, info: &KindInfo, version: &str, identity: &Identity) {
         let served: Vec<_> = info.versions.iter().map(|version| info.api_version(version)).collect();
-        let diagnostic =
-            Diagnostic::error(Code::MALFORMED, format!("{} has no version '{version}'", info.kind))
-                .with_field("apiVersion")
-                .with_position(self.mark_of(node, "apiVersion").in_file(&self.file))
-                .with_advice(format!("served are {}", served.join(", ")));
+        let diagnostic = Diagnostic::error(
+            Code::MALFORMED,
+            one_line(&format!("{} has no version '{version}'", info.kind)),
+        )
+        .with_field("apiVersion")
+        .with_position(self.mark_of(node, "apiVersion").in_file(&self.file))
+        .with_advice(format!("served are {}", served.join(", ")));
         self.parsed.diagnostics.push(about(diagnostic, Some(&identity.key)));
         self.parsed.refused.push(identity.key.clone());
     }
@@ -195,7 +197,7 @@ impl FileReader<'_> {
             Some(info) if info.is_read() => {
                 self.parsed.unidentified = true;
                 let served: Vec<_> = info.versions.iter().map(|version| info.api_version(version)).collect();
-                Diagnostic::error(Code::MALFORMED, format!("'{api_version}' has no kind {kind}"))
+                Diagnostic::error(Code::MALFORMED, one_line(&format!("'{api_version}' has no kind {kind}")))
                     .with_field("apiVersion")
                     .with_advice(format!("served are {}", served.join(", ")))
             }
@@ -204,9 +206,12 @@ impl FileReader<'_> {
                 let names = kinds::kinds().filter(|info| info.kind.group == group).map(|info| info.kind.kind);
                 let advice =
                     nearest(kind, names).map_or(String::new(), |name| format!("did you mean '{name}'?"));
-                Diagnostic::warning(Code::UNKNOWN_KIND, format!("no such kind here: {kind} ({api_version})"))
-                    .with_field("kind")
-                    .with_advice(advice)
+                Diagnostic::warning(
+                    Code::UNKNOWN_KIND,
+                    one_line(&format!("no such kind here: {kind} ({api_version})")),
+                )
+                .with_field("kind")
+                .with_advice(advice)
             }
         };
         self.parsed.diagnostics.push(diagnostic.with_position(position));

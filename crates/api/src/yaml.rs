@@ -63,17 +63,26 @@ pub(crate) fn only_document(file: &Arc<PathBuf>, text: &str) -> (Option<Node>, V
 }
 
 pub(crate) fn problem_to_diagnostic(problem: &Problem, file: &Arc<PathBuf>) -> Diagnostic {
-    Diagnostic::error(Code::MALFORMED, problem.message.clone())
+    Diagnostic::error(Code::MALFORMED, one_line(&problem.message))
         .with_field(problem.path.clone())
         .with_position(problem.mark.in_file(file))
-        .with_advice(problem.advice.clone())
+        .with_advice(one_line(&problem.advice))
 }
 
 pub(crate) fn mistake_to_diagnostic(mistake: &Mistake, file: &Arc<PathBuf>) -> Diagnostic {
-    Diagnostic::error(Code::MALFORMED, mistake.message.clone())
+    Diagnostic::error(Code::MALFORMED, one_line(&mistake.message))
         .with_field(mistake.path.clone())
         .with_position(mistake.mark.in_file(file))
-        .with_advice(mistake.advice.clone())
+        .with_advice(one_line(&mistake.advice))
+}
+
+/// Complaints quote what users wrote, and each must stay on its line.
+pub(crate) fn one_line(text: &str) -> String {
+    if !text.contains(char::is_control) {
+        return text.to_string();
+    }
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escape).collect()
 }
 
 impl Mark {

@@ -43,7 +43,16 @@ pub(super) fn guess(text: &str, namespace_default: &str) -> Option<ResourceKey> 
                 "apiVersion" => api_version = value,
                 "kind" => kind = value,
                 // The first line below says how deep its fields stand.
-                "metadata" => metadata_indent = Some(0),
+                "metadata" if value.is_empty() => metadata_indent = Some(0),
+                "metadata" => {
+                    for (field, value) in flow(value) {
+                        match field {
+                            "name" => name = value,
+                            "namespace" => namespace = value,
+                            _ => {}
+                        }
+                    }
+                }
                 _ => {}
             }
         } else if let Some(deep) = metadata_indent {
@@ -72,6 +81,12 @@ pub(super) fn guess(text: &str, namespace_default: &str) -> Option<ResourceKey> 
     Some(ResourceKey::new(info.kind, namespace, name))
 }
 
+/// The plain entries of a map in braces: `{name: a, namespace: b}`.
+fn flow(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let inside = text.trim_start_matches('{').trim_end_matches('}');
+    inside.split(',').filter_map(|entry| entry.split_once(':')).map(|(key, value)| (key.trim(), plain(value)))
+}
+
 /// A scalar without quotes and comment.
 fn plain(value: &str) -> &str {
     let value = value.split(" #").next().unwrap_or(value).trim();
@@ -87,6 +102,8 @@ mod tests {
         let text = "---\napiVersion: networking.istio.io/v1\nkind: VirtualService # here\nmetadata:\n  labels:\n    \
                     name: other\n  name: \"vs\"\n  namespace: ns\nspec:\n  hosts: [a\n  name: no\n";
         assert_eq!(guess(text, "default").unwrap().to_string(), "VirtualService/ns/vs");
+        let text = "apiVersion: v1\nkind: Service\nmetadata: {name: a, labels: {b: c}}\nspec: {\n";
+        assert_eq!(guess(text, "default").unwrap().to_string(), "Service/default/a");
         assert!(guess("kind: Nothing\nmetadata:\n  name: a\n", "default").is_none());
         assert!(guess("apiVersion: v1\nkind: Service\nspec:\n  name: a\n", "default").is_none());
     }
