@@ -20,7 +20,7 @@ use crate::bundle::Resources;
 use crate::encode;
 use crate::world::World;
 
-pub(crate) use self::gateway::{Port, ports as gateway_ports};
+pub(crate) use self::gateway::{Port, ports as gateway_ports, terminates};
 
 /// The listeners of a sidecar.
 pub(crate) fn of_sidecar(world: &World<'_>, diagnostics: &mut Vec<Diagnostic>) -> Resources {

@@ -200,22 +200,24 @@ impl<'a> Viewer<'a> {
         }
     }
 
-    /// Services that lead to the proxy's workload, oldest first, with (service port, workload port).
-    fn reached(&self, proxy: &Proxy) -> Vec<(Arc<Service>, Vec<(u16, u16)>)> {
-        let mut reached: Vec<_> = self
-            .snapshot
-            .inbound_services(&proxy.ips, &proxy.namespace)
-            .into_iter()
-            .map(|(service, workload)| {
-                let ports = service.target_ports(&workload);
-                (service, ports)
-            })
+    /// Services that lead to the proxy's workload, oldest first.
+    fn reached(&self, proxy: &Proxy) -> Vec<Reached> {
+        let inbound = self.snapshot.inbound_services(&proxy.ips, &proxy.namespace).into_iter();
+        let mut reached: Vec<Reached> = inbound
+            .map(|(service, workload)| Reached { targets: service.target_ports(&workload), service })
             .collect();
-        reached.sort_by(|(a, _), (b, _)| {
+        reached.sort_by(|Reached { service: a, .. }, Reached { service: b, .. }| {
             (a.created, &a.name, &a.namespace).cmp(&(b.created, &b.name, &b.namespace))
         });
         reached
     }
+}
+
+/// A service that leads to a proxy's workload.
+struct Reached {
+    service: Arc<Service>,
+    /// (port of the service, port of the workload)
+    targets: Vec<(u16, u16)>,
 }
 
 /// Keys of labels that some rule asks of a proxy.
@@ -243,9 +245,9 @@ fn asked_labels(snapshot: &Snapshot) -> BTreeSet<Arc<str>> {
     keys
 }
 
-fn inbound_ports(reached: &[(Arc<Service>, Vec<(u16, u16)>)]) -> Vec<InboundPort> {
+fn inbound_ports(reached: &[Reached]) -> Vec<InboundPort> {
     let mut ports: Vec<InboundPort> = Vec::new();
-    for (service, targets) in reached {
+    for Reached { service, targets } in reached {
         for (service_port, target) in targets {
             let Some(protocol) = service.port(*service_port).map(|port| port.protocol) else { continue };
             if protocol == AppProtocol::Udp || *target == 0 {
@@ -259,6 +261,7 @@ fn inbound_ports(reached: &[(Arc<Service>, Vec<(u16, u16)>)]) -> Vec<InboundPort
                 origins: service.origins.clone(),
             };
             match ports.iter_mut().find(|port| port.port == *target) {
+                Some(port) if port.services.contains(&entry) => {}
                 Some(port) => port.services.push(entry),
                 None => ports.push(InboundPort { port: *target, protocol, services: vec![entry] }),
             }
@@ -270,9 +273,9 @@ fn inbound_ports(reached: &[(Arc<Service>, Vec<(u16, u16)>)]) -> Vec<InboundPort
 
 /// The first service in front of a gateway that has a port says where it arrives
 /// (istio: model/gateway.go `resolvePorts`).
-fn translations(reached: &[(Arc<Service>, Vec<(u16, u16)>)]) -> Vec<(u16, u16)> {
+fn translations(reached: &[Reached]) -> Vec<(u16, u16)> {
     let mut ports: Vec<(u16, u16)> = Vec::new();
-    for (from, to) in reached.iter().flat_map(|(_, targets)| targets) {
+    for (from, to) in reached.iter().flat_map(|reached| &reached.targets) {
         if !ports.iter().any(|(known, _)| known == from) {
             ports.push((*from, *to));
         }

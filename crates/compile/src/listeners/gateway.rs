@@ -124,19 +124,36 @@ fn serves(server: &ServedHosts, rule: &VirtualServiceRule, name: &str) -> bool {
 }
 
 /// What is done with connections of a server. `None` for what is not acted on: TLS that the gateway
-/// would have to terminate. Serving it in the clear instead would be worse than not at all.
+/// would have to terminate (serving it in the clear instead would be worse than not at all), and
+/// protocols that are not carried.
 fn kind(server: &Server) -> Option<Kind> {
     let protocol = AppProtocol::parse(&server.port.protocol);
-    let mode = server.tls.as_ref().and_then(|tls| tls.mode);
-    if protocol.is_tls() {
-        return (mode == Some(ServerTlsMode::Passthrough)).then_some(Kind::TlsPassthrough);
+    if terminates(server) {
+        None
+    } else if protocol.is_http() {
+        Some(Kind::Http)
+    } else if protocol.is_tls() || (protocol.is_tcp() && mode(server).is_some()) {
+        Some(Kind::TlsPassthrough)
+    } else {
+        protocol.is_tcp().then_some(Kind::Tcp)
     }
+}
+
+/// Whether a gateway would have to terminate TLS to do as a server says. A server for TLS that says
+/// nothing about a mode means PASSTHROUGH, unless it has a certificate.
+pub(crate) fn terminates(server: &Server) -> bool {
+    let mode = mode(server);
+    let certificate = server.tls.as_ref().is_some_and(|tls| {
+        tls.credential_name.is_some() || tls.server_certificate.is_some() || !tls.credential_names.is_empty()
+    });
     match mode {
-        None | Some(ServerTlsMode::Passthrough) if protocol.is_http() => Some(Kind::Http),
-        None if protocol.is_tcp() => Some(Kind::Tcp),
-        Some(ServerTlsMode::Passthrough) if protocol.is_tcp() => Some(Kind::TlsPassthrough),
-        _ => None,
+        Some(mode) => mode != ServerTlsMode::Passthrough,
+        None => certificate || (server.tls.is_none() && AppProtocol::parse(&server.port.protocol).is_tls()),
     }
+}
+
+fn mode(server: &Server) -> Option<ServerTlsMode> {
+    server.tls.as_ref()?.mode
 }
 
 /// The address to bind. An error for what is no address.

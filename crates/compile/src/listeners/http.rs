@@ -22,7 +22,7 @@ pub(super) enum Routes {
     /// In a resource of this name.
     Named(String),
     /// Here.
-    Inline(RouteConfiguration),
+    Inline(Box<RouteConfiguration>),
 }
 
 /// The filter. Gateways stand at the edge: the address of their peer is the client's, and headers
@@ -32,7 +32,7 @@ pub(super) fn manager(world: &World<'_>, stat_prefix: String, routes: Routes) ->
         Routes::Named(name) => {
             RouteSpecifier::Rds(Rds { config_source: Some(ads()), route_config_name: name })
         }
-        Routes::Inline(configuration) => RouteSpecifier::RouteConfig(configuration),
+        Routes::Inline(configuration) => RouteSpecifier::RouteConfig(*configuration),
     };
     let router = HttpFilter {
         name: "envoy.filters.http.router".to_string(),

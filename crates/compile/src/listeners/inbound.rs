@@ -51,7 +51,7 @@ fn of_inbound_port(world: &World<'_>, port: &InboundPort, origins: &[ResourceKey
     let host = format!("inbound|http|{}", port.port);
     let requests = || {
         let routes = routes::inbound_configuration(world, &cluster, &host, retries, origins);
-        http::manager(world, format!("inbound_{name}"), Routes::Inline(routes))
+        http::manager(world, format!("inbound_{name}"), Routes::Inline(Box::new(routes)))
     };
     let to_port = FilterChainMatch { destination_port: number(port.port.into()), ..Default::default() };
     let chain = |matches: FilterChainMatch, filter: Filter| FilterChain {
@@ -75,7 +75,7 @@ fn of_inbound_port(world: &World<'_>, port: &InboundPort, origins: &[ResourceKey
 fn of_other_ports(world: &World<'_>) -> [FilterChain; 2] {
     let cluster = names::INBOUND_PASSTHROUGH;
     let routes = routes::inbound_configuration(world, cluster, "inbound|http|0", true, &[]);
-    let requests = http::manager(world, cluster.to_string(), Routes::Inline(routes));
+    let requests = http::manager(world, cluster.to_string(), Routes::Inline(Box::new(routes)));
     [
         FilterChain {
             name: "virtualInbound-catchall-http".to_string(),
