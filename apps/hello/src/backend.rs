@@ -59,15 +59,31 @@ impl Backend {
     }
 
     async fn call(&self, path: &str, incoming: &HeaderMap) -> Result<String, String> {
-        // A kept connection may have been closed meanwhile; the request was then not acted on, or
-        // is a GET that may be asked again.
-        while let Some(kept) = self.take() {
-            if let Ok(answer) = self.send(kept, path, incoming).await {
-                return answer;
+        let request = || self.request(path, incoming);
+        let mut connection = match self.take() {
+            Some(kept) => kept,
+            None => self.connect().await?,
+        };
+        let response = match connection.try_send_request(request()?).await {
+            Ok(response) => response,
+            Err(mut refused) => {
+                if refused.take_message().is_none() {
+                    return Err(format!("no answer: {}", refused.error()));
+                }
+                // Handed back: the connection had ended before anything was sent. What was sent is
+                // never sent again, so that whatever the mesh loses is seen.
+                connection = self.connect().await?;
+                connection.send_request(request()?).await.map_err(|e| format!("no answer: {e}"))?
             }
+        };
+        let status = response.status();
+        let body =
+            response.into_body().collect().await.map_err(|e| format!("broken answer: {e}"))?.to_bytes();
+        if self.idle.borrow().len() < KEEP {
+            self.idle.borrow_mut().push(connection);
         }
-        let fresh = self.connect().await?;
-        self.send(fresh, path, incoming).await?
+        let text = String::from_utf8_lossy(&body).trim_end().to_owned();
+        if status == StatusCode::OK { Ok(text) } else { Err(format!("it answers {status}: {text}")) }
     }
 
     fn take(&self) -> Option<Connection> {
@@ -85,13 +101,7 @@ impl Backend {
         Ok(sender)
     }
 
-    /// The outer error is one of the connection, the inner one an answer that is none.
-    async fn send(
-        &self,
-        mut connection: Connection,
-        path: &str,
-        incoming: &HeaderMap,
-    ) -> Result<Result<String, String>, String> {
+    fn request(&self, path: &str, incoming: &HeaderMap) -> Result<Request<Empty<Bytes>>, String> {
         let mut request = Request::get(path)
             .body(Empty::<Bytes>::new())
             .map_err(|e| format!("not a path to ask for: {e}"))?;
@@ -104,15 +114,6 @@ impl Backend {
                 headers.insert(name, value.clone());
             }
         }
-        connection.ready().await.map_err(|e| e.to_string())?;
-        let response = connection.send_request(request).await.map_err(|e| format!("no answer: {e}"))?;
-        let status = response.status();
-        let body =
-            response.into_body().collect().await.map_err(|e| format!("broken answer: {e}"))?.to_bytes();
-        if connection.is_ready() && self.idle.borrow().len() < KEEP {
-            self.idle.borrow_mut().push(connection);
-        }
-        let text = String::from_utf8_lossy(&body).trim_end().to_owned();
-        Ok(if status == StatusCode::OK { Ok(text) } else { Err(format!("it answers {status}: {text}")) })
+        Ok(request)
     }
 }
