@@ -60,7 +60,7 @@ impl Backend {
 
     async fn call(&self, path: &str, incoming: &HeaderMap) -> Result<String, String> {
         let request = || self.request(path, incoming);
-        let mut connection = match self.take() {
+        let mut connection = match self.take().await {
             Some(kept) => kept,
             None => self.connect().await?,
         };
@@ -86,10 +86,14 @@ impl Backend {
         if status == StatusCode::OK { Ok(text) } else { Err(format!("it answers {status}: {text}")) }
     }
 
-    fn take(&self) -> Option<Connection> {
-        let mut idle = self.idle.borrow_mut();
-        idle.retain(|connection| !connection.is_closed());
-        idle.pop()
+    /// A connection that is kept and still open.
+    async fn take(&self) -> Option<Connection> {
+        loop {
+            let mut connection = self.idle.borrow_mut().pop()?;
+            if connection.ready().await.is_ok() {
+                return Some(connection);
+            }
+        }
     }
 
     async fn connect(&self) -> Result<Connection, String> {

@@ -52,10 +52,9 @@ impl Caller {
     async fn exchange(&mut self) -> Result<(u16, String), String> {
         // Gives a connection that the other side has closed meanwhile the chance to notice.
         tokio::task::yield_now().await;
-        let kept = self.connection.take().filter(|connection| !connection.is_closed());
-        let mut connection = match kept {
-            Some(connection) => connection,
-            None => self.connect().await?,
+        let mut connection = match self.connection.take() {
+            Some(mut kept) if kept.ready().await.is_ok() => kept,
+            _ => self.connect().await?,
         };
         let response = match connection.try_send_request(self.request()).await {
             Ok(response) => response,
