@@ -1,5 +1,7 @@
 //! Text that nobody writes by hand: it must end in complaints, soon, and never in a panic.
 
+#![allow(clippy::unwrap_used)] // In helpers of tests it is as good as in tests.
+
 use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,6 +1,8 @@
 //! What becomes of manifests: objects, complaints with their places, and how one object's mistakes
 //! leave the others alone.
 
+#![allow(clippy::unwrap_used)] // In helpers of tests it is as good as in tests.
+
 use std::path::Path;
 
 use outrigger_api::{IntOrString, Parsed, Resource, StringMatch, VirtualService, parse, parse_mesh_config};

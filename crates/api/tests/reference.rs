@@ -1,6 +1,8 @@
 //! Against the reference data: what Istio accepts is accepted, and every field of its schemas is
 //! known. Skipped without the folder that OUTRIGGER_REFERENCE names.
 
+#![allow(clippy::unwrap_used)] // In helpers of tests it is as good as in tests.
+
 use std::path::{Path, PathBuf};
 
 use outrigger_api::{DestinationRule, Gateway, ServiceEntry, VirtualService, WorkloadEntry, parse, yaml};

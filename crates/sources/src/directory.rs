@@ -11,6 +11,8 @@
 mod files;
 mod index;
 mod scan;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::path::{Path, PathBuf};

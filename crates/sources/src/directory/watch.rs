@@ -23,7 +23,7 @@ const QUIET: Duration = Duration::from_millis(20);
 /// … or when it lasted so long.
 const LONGEST_BURST: Duration = Duration::from_millis(200);
 /// A file that somebody writes is left alone until it is closed, or for so long at most.
-const LONGEST_WRITE: Duration = Duration::from_secs(1);
+const LONGEST_WRITE: Duration = Duration::from_secs(2);
 /// How often to look without being told to.
 const SLOW_LOOK: Duration = Duration::from_secs(2);
 
