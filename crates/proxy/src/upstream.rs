@@ -10,7 +10,7 @@ mod limits;
 mod shared;
 
 pub use cluster::{Cluster, PickError};
-pub use connect::{ConnectError, ConnectOptions, Connection};
+pub use connect::{ConnectError, ConnectOptions, Connection, ConnectionGuard};
 pub use host::{ActiveRequest, Host};
 pub use limits::{Limit, Permit};
 pub use shared::{ClusterTotals, Shared};
