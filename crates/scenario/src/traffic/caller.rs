@@ -52,9 +52,13 @@ impl Caller {
     async fn exchange(&mut self) -> Result<(u16, String), String> {
         // Gives a connection that the other side has closed meanwhile the chance to notice.
         tokio::task::yield_now().await;
-        let mut connection = match self.connection.take() {
-            Some(mut kept) if kept.ready().await.is_ok() => kept,
-            _ => self.connect().await?,
+        let kept = match self.connection.take() {
+            Some(mut kept) => kept.ready().await.is_ok().then_some(kept),
+            None => None,
+        };
+        let mut connection = match kept {
+            Some(kept) => kept,
+            None => self.connect().await?,
         };
         let response = match connection.try_send_request(self.request()).await {
             Ok(response) => response,
