@@ -87,7 +87,7 @@ impl Cluster {
 
     /// What the control plane says about the manifests.
     pub async fn diagnostics(&self) -> Vec<String> {
-        self.control.diagnostics().await
+        self.control.diagnostics(self.manifests.folder()).await
     }
 
     /// Starts every host that is there from the beginning.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::dns::NameTable;
+use crate::finding;
 use crate::model::Target;
 use crate::network::{Machine, Process, ProcessSpec};
 use crate::traffic::{Caller, Outcome};
@@ -112,12 +113,12 @@ impl Control {
         Ok(table)
     }
 
-    /// What it says about the manifests, one line each; empty if it cannot be asked.
-    pub async fn diagnostics(&self) -> Vec<String> {
+    /// What it says about the manifests in `folder`, one line each; empty if it cannot be asked.
+    pub async fn diagnostics(&self, folder: &Path) -> Vec<String> {
         let text = self.ask(Method::GET, "/status").await.unwrap_or_default();
         let status: Value = serde_json::from_str(&text).unwrap_or_default();
         let list = status["diagnostics"].as_array().into_iter().flatten();
-        list.map(|entry| entry.as_str().map_or_else(|| entry.to_string(), str::to_owned)).collect()
+        list.map(|entry| finding::line(entry, folder)).collect()
     }
 
     fn trouble(&self, what: &'static str, reason: String) -> Trouble {

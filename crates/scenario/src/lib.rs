@@ -16,6 +16,7 @@ mod builtin;
 mod cluster;
 mod control;
 mod dns;
+mod finding;
 mod manifests;
 mod model;
 mod network;
