@@ -36,5 +36,5 @@ pub use options::{
     HEADER_PEER_METADATA, HEADER_PEER_METADATA_ID, LocalNode, NoPeerMetadata, Options, Peer, PeerMetadata,
 };
 pub use proxy::{BindFailure, BoundListener, ClusterState, Proxy, PublishReport};
-pub use telemetry::{FormatError, Telemetry, check_access_log, check_header};
+pub use telemetry::{FormatError, Telemetry, check_access_log, check_header, timestamp};
 pub use upstream::ClusterTotals;

@@ -9,6 +9,7 @@ mod operator;
 use outrigger_traffic::{AccessLog, AccessLogFormat};
 use thiserror::Error;
 
+pub use clock::timestamp;
 pub use json::JsonFormat;
 use operator::Operator;
 

@@ -165,13 +165,13 @@ impl WorkerTelemetry {
     }
 
     /// A header value with command operators, parsed once. A value without any (`%`) needs no call.
-    pub fn format(&self, text: &Arc<str>) -> Rc<Format> {
+    pub fn format(&self, text: &str) -> Rc<Format> {
         if let Some(format) = self.formats.borrow().get(text) {
             return format.clone();
         }
         let format = Format::parse_header(text, &self.shared.local.hostname);
         let format = Rc::new(format.unwrap_or_else(|_| Format::literal(text)));
-        remember(&mut self.formats.borrow_mut(), text.clone(), &format);
+        remember(&mut self.formats.borrow_mut(), Arc::from(text), &format);
         format
     }
 

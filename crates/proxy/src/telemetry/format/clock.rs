@@ -116,6 +116,13 @@ impl ClockFormat {
     }
 }
 
+/// A point in time as RFC 3339 writes it, in UTC, with milliseconds.
+pub fn timestamp(at: SystemTime) -> String {
+    let mut out = String::with_capacity(24);
+    ClockFormat::iso().write(at, &mut out);
+    out
+}
+
 fn push_text(parts: &mut Vec<Part>, c: char) {
     match parts.last_mut() {
         Some(Part::Text(text)) => text.push(c),
