@@ -30,6 +30,9 @@ mod unenforced;
 mod view;
 mod world;
 
+#[cfg(test)]
+mod tests;
+
 pub use bundle::{Bundle, Compiled, Resources};
 pub use compile::{compile, recompile};
 pub use unenforced::unenforced;

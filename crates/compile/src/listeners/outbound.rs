@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use outrigger_base::constants::{PORT_INBOUND, PORT_OUTBOUND};
 use outrigger_base::{AppProtocol, Code, Diagnostic, ResourceKey};
 use outrigger_mesh::{Service, ServicePort};
 
@@ -84,6 +85,10 @@ impl Plans<'_, '_> {
             Bind::Wildcard => (None, None),
         };
         let Some(owner) = service.origins.first() else { return };
+        if address.is_none() && matches!(port.number, PORT_OUTBOUND | PORT_INBOUND) {
+            self.diagnostics.push(own_port(owner, port));
+            return;
+        }
         let planned = self.plans.entry((address, port.number)).or_default();
         if port.protocol.is_http() {
             if let Some(winner) = planned.plan.owner_of_rest().filter(|_| planned.declared_http.is_none()) {
@@ -176,4 +181,14 @@ fn lost(loser: &ResourceKey, port: &ServicePort, winner: &ResourceKey) -> Diagno
         .with_object(loser.clone())
         .with_field("spec.ports")
         .with_advice("give it an address or a port of its own")
+}
+
+/// Envoy has no two listeners for one address.
+fn own_port(loser: &ResourceKey, port: &ServicePort) -> Diagnostic {
+    let message =
+        format!("port {} is the proxy's own; sidecars do not look into requests to it", port.number);
+    Diagnostic::warning(Code::CONFLICT, message)
+        .with_object(loser.clone())
+        .with_field("spec.ports")
+        .with_advice("use another port")
 }

@@ -61,15 +61,11 @@ pub(crate) fn sniffed_configuration(
     (fit(configuration), origins)
 }
 
-/// Whether some VirtualService for sidecars names a host that no service has on port 80.
+/// Whether some VirtualService for sidecars names a host that no service has, so that port 80 needs a
+/// listener even if no service speaks HTTP there.
 pub(crate) fn has_unknown_hosts(world: &World<'_>) -> bool {
     let asked = Asked { world, gateway: None, port: PORT_OF_UNKNOWN_HOSTS };
-    let known: AHashSet<&Host> = world
-        .services
-        .iter()
-        .filter(|service| service.port(PORT_OF_UNKNOWN_HOSTS).is_some())
-        .map(|service| &service.host)
-        .collect();
+    let known: AHashSet<&Host> = world.services.iter().map(|service| &service.host).collect();
     world
         .virtual_services
         .iter()
