@@ -98,7 +98,7 @@ async fn follow_settings(mut file: MeshFile, mut asked: mpsc::Receiver<Ask>, sha
         let Ok((back, settings)) = looked.await else { return };
         file = back;
         if let Some(settings) = settings {
-            shared.tell(Command::Settings(settings, Instant::now()));
+            shared.tell(Command::Settings(Box::new(settings), Instant::now()));
         }
         if let Some(ask) = ask {
             // Whoever asked may have given up.

@@ -174,10 +174,13 @@ impl Views {
 
 type Types = Vec<(&'static str, Arc<ResourceMap>)>;
 
+/// Type, name and version: what makes resources equal.
+type Identity = (&'static str, Arc<str>, Arc<str>);
+
 /// Resources by what makes them equal, so that views share them.
 #[derive(Default)]
 struct Interner {
-    known: AHashMap<(&'static str, Arc<str>, Arc<str>), Weak<Resource>>,
+    known: AHashMap<Identity, Weak<Resource>>,
     /// When to look for dead ones next.
     clean_at: usize,
 }

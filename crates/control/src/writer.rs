@@ -37,7 +37,7 @@ pub enum Command {
         since: Instant,
     },
     /// The file of mesh-wide settings changed.
-    Settings(Settings, Instant),
+    Settings(Box<Settings>, Instant),
     /// A proxy came.
     Connected(ClientId, Arc<Proxy>),
     /// A proxy left.

@@ -44,3 +44,35 @@ impl Assets {
         self.types.iter().find(|(url, _)| *url == type_url).map(|(_, map)| map)
     }
 }
+
+/// Names that differ between two states, with what the first has of them. Both are sorted, so this is
+/// one walk; what both share is skipped by pointer.
+pub(crate) fn difference(
+    before: &ResourceMap,
+    after: &ResourceMap,
+) -> Vec<(Arc<str>, Option<Arc<Resource>>)> {
+    let mut names = Vec::new();
+    let mut before = before.iter().peekable();
+    let mut after = after.iter().peekable();
+    loop {
+        match (before.peek(), after.peek()) {
+            (None, None) => return names,
+            (Some((old, resource)), Some((new, other))) if old == new => {
+                if !Arc::ptr_eq(resource, other) {
+                    names.push(((*old).clone(), Some((*resource).clone())));
+                }
+                before.next();
+                after.next();
+            }
+            (Some((old, resource)), new) if new.is_none_or(|(new, _)| old < new) => {
+                names.push(((*old).clone(), Some((*resource).clone())));
+                before.next();
+            }
+            (_, Some((new, _))) => {
+                names.push(((*new).clone(), None));
+                after.next();
+            }
+            (Some(_), None) => unreachable!("taken by the arm before"),
+        }
+    }
+}

@@ -261,6 +261,9 @@ impl Session {
         let Some(sent) = self.topics[index].ledger.answer(nonce) else { return };
         let type_url = self.topics[index].type_url.clone();
         let (version, nonce) = (sent.version, sent.nonce);
+        if let Some(error) = &error {
+            self.gate.refused(&sent.resources, error);
+        }
         self.events.push(match error {
             None => Event::Acked { type_url, version, nonce },
             Some(error) => Event::Nacked { type_url, version, nonce, resources: sent.resources, error },

@@ -87,6 +87,19 @@ impl Gate {
         self.needs.entry(type_url).or_default().insert(name, Need { version, carried: None });
     }
 
+    /// The client refused a response: what the bad ones in it need will not be asked for. The error
+    /// names them; where it names none, all are bad.
+    pub fn refused(&mut self, resources: &[Arc<Resource>], error: &str) {
+        let is_named = |resource: &&Arc<Resource>| error.contains(&*resource.name);
+        let any_named = resources.iter().any(|resource| is_named(&resource));
+        for resource in resources.iter().filter(|resource| !any_named || is_named(resource)) {
+            let Some((type_url, name)) = &resource.needs else { continue };
+            if let Some(needs) = self.needs.get_mut(type_url) {
+                needs.remove(name);
+            }
+        }
+    }
+
     /// A client that subscribes to a type after its clusters went out gets what they need, even if it
     /// says that it has it.
     pub fn force_needed(&self, topic: &mut Topic) {

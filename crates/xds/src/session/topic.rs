@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::ledger::Ledger;
 use crate::message::Form;
-use crate::resource::{Resource, ResourceMap};
+use crate::resource::{Resource, ResourceMap, difference};
 
 /// One type of resource, as one client stands with it.
 ///
@@ -375,35 +375,6 @@ impl Topic {
                 can_be_told && !self.beside.contains_key(name)
             }
             (None, None) => false,
-        }
-    }
-}
-
-/// Names that differ between two states, with what the first has of them. Both are sorted, so this is
-/// one walk; what both share is skipped by pointer.
-fn difference(before: &ResourceMap, after: &ResourceMap) -> Vec<(Arc<str>, Option<Arc<Resource>>)> {
-    let mut names = Vec::new();
-    let mut before = before.iter().peekable();
-    let mut after = after.iter().peekable();
-    loop {
-        match (before.peek(), after.peek()) {
-            (None, None) => return names,
-            (Some((old, resource)), Some((new, other))) if old == new => {
-                if !Arc::ptr_eq(resource, other) {
-                    names.push(((*old).clone(), Some((*resource).clone())));
-                }
-                before.next();
-                after.next();
-            }
-            (Some((old, resource)), new) if new.is_none_or(|(new, _)| old < new) => {
-                names.push(((*old).clone(), Some((*resource).clone())));
-                before.next();
-            }
-            (_, Some((new, _))) => {
-                names.push(((*new).clone(), None));
-                after.next();
-            }
-            (Some(_), None) => unreachable!("taken by the arm before"),
         }
     }
 }

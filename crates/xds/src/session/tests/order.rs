@@ -91,6 +91,17 @@ fn a_refusal_does_not_hold_up_what_follows() {
 }
 
 #[test]
+fn endpoints_of_a_refused_cluster_are_not_waited_for() {
+    for form in BOTH {
+        let mut client = Client::with_everything(form, one(1));
+        client.publish(two(2));
+        let cds = client.next().unwrap();
+        client.answer(&cds, Some("b-eds: no"));
+        assert_eq!(client.drain(), ["LDS l@2", "RDS r@2"], "{form:?}");
+    }
+}
+
+#[test]
 fn a_client_that_never_asked_for_endpoints_is_not_waited_for() {
     for form in BOTH {
         let mut client = Client::new(form, one(1));
