@@ -18,6 +18,10 @@ mod resources;
 mod serve;
 mod sink;
 mod state;
+#[cfg(test)]
+mod test_support;
+#[cfg(test)]
+mod tests;
 
 pub use config::{LogLevel, NodeConfig, Role};
 pub use node::{Node, NodeError};
