@@ -11,4 +11,5 @@ mod run;
 pub use capture::{Capture, CaptureError, CaptureRules, hold_until_parent_dies};
 pub use envoy::{EnvoyError, find_envoy};
 pub use identity::{ProxyIdentity, Role};
+pub use outrigger_node::LogLevel;
 pub use run::{Engine, Ports, RunConfig, RunError, run};

@@ -4,13 +4,14 @@ use std::future::pending;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use outrigger_node::{LogLevel, NodeError};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::capture::{Capture, CaptureError, CaptureRules};
 use crate::envoy::{BootstrapPorts, EnvoyError, Launch, bootstrap, supervise};
 use crate::identity::ProxyIdentity;
-use crate::native::{self, NativeError};
+use crate::native;
 
 /// What carries the traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct RunConfig {
     pub data_dir: PathBuf,
     /// Admin, readiness, metrics.
     pub ports: Ports,
+    /// Changes what this program logs, for the admin interface.
+    pub log_level: Option<LogLevel>,
 }
 
 impl RunConfig {
@@ -69,7 +72,7 @@ pub enum RunError {
     Envoy(#[from] EnvoyError),
     /// The native data plane failed.
     #[error(transparent)]
-    Native(#[from] NativeError),
+    Native(#[from] NodeError),
 }
 
 /// Runs until SIGTERM or Ctrl-C, then drains and ends.
@@ -91,7 +94,7 @@ pub fn run(config: RunConfig) -> Result<(), RunError> {
         let capture =
             config.capture.as_ref().map(|rules| Capture::apply(rules, &["capture-guard"])).transpose()?;
         match &config.engine {
-            Engine::Native => native::run(&config, stop).await?,
+            Engine::Native => native::run(&config, config.log_level.clone(), stop).await?,
             Engine::Envoy { binary } => {
                 let (host, port) = &config.control_plane;
                 let bootstrap =

@@ -2,13 +2,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 /// Labels of an object or endpoint, sorted by key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Labels(BTreeMap<Arc<str>, Arc<str>>);
 
+/// A word that should have been a label.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("'{0}' is not KEY=VALUE")]
+pub struct NotALabel(pub String);
+
 impl Labels {
+    /// Reads labels as command lines hold them: each `KEY=VALUE`; empty words are passed over.
+    pub fn parse<W: AsRef<str>>(words: &[W]) -> Result<Labels, NotALabel> {
+        let words = words.iter().map(AsRef::as_ref).filter(|word| !word.is_empty());
+        let pairs = words.map(|word| word.split_once('=').ok_or_else(|| NotALabel(word.to_string())));
+        pairs.collect()
+    }
+
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(|v| &**v)

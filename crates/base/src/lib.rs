@@ -15,7 +15,7 @@ mod spiffe;
 pub use diagnostic::{Code, Diagnostic, Position, Severity};
 pub use host::{Host, HostError};
 pub use key::{ClusterId, Kind, Network, ResourceKey};
-pub use labels::{Labels, Selector};
+pub use labels::{Labels, NotALabel, Selector};
 pub use locality::Locality;
 pub use protocol::AppProtocol;
 pub use spiffe::SpiffeId;

@@ -155,7 +155,7 @@ impl RunArguments {
             control_plane: host_and_port(&self.control_plane)?,
             identity: ProxyIdentity {
                 role,
-                labels: labels(&self.labels)?,
+                labels: Labels::parse(&self.labels).map_err(|e| format!("--labels: {e}"))?,
                 locality: Locality::parse(&self.locality),
                 addresses: self.address,
                 cluster_id: self.cluster_id,
@@ -170,6 +170,7 @@ impl RunArguments {
             workers: self.workers,
             drain_time: Duration::from_secs(self.drain_time),
             data_dir,
+            log_level: None,
             ports: Ports {
                 admin: self.admin_port,
                 readiness: self.readiness_port,
@@ -177,14 +178,6 @@ impl RunArguments {
             },
         })
     }
-}
-
-fn labels(pairs: &[String]) -> Result<Labels, String> {
-    let pairs = pairs.iter().filter(|p| !p.is_empty()).map(|pair| {
-        let (key, value) = pair.split_once('=').ok_or(format!("--labels: '{pair}' is not KEY=VALUE"))?;
-        Ok((key, value))
-    });
-    pairs.collect::<Result<Vec<_>, String>>().map(|pairs| pairs.into_iter().collect())
 }
 
 fn host_and_port(text: &str) -> Result<(String, u16), String> {

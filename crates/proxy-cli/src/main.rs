@@ -3,9 +3,13 @@
 mod arguments;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser as _;
-use outrigger_agent::{hold_until_parent_dies, run};
+use outrigger_agent::{LogLevel, RunConfig, hold_until_parent_dies, run};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, reload};
 
 use crate::arguments::{Arguments, Command};
 
@@ -14,12 +18,14 @@ use crate::arguments::{Arguments, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("OUTRIGGER_LOG").unwrap_or_else(|_| "info".into()),
-        )
-        .init();
+    let filter = EnvFilter::try_from_env("OUTRIGGER_LOG").unwrap_or_else(|_| "info".into());
+    let (filter, handle) = reload::Layer::new(filter);
+    let print = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(filter).with(print).init();
+    let log_level = LogLevel(Arc::new(move |directives: &str| {
+        let filter = EnvFilter::try_new(directives).map_err(|e| e.to_string())?;
+        handle.reload(filter).map_err(|e| e.to_string())
+    }));
     match Arguments::parse().command {
         Command::CaptureGuard => {
             hold_until_parent_dies();
@@ -30,7 +36,7 @@ fn main() -> ExitCode {
                 eprintln!("outrigger-proxy: {message}");
                 ExitCode::from(2)
             }
-            Ok(config) => match run(config) {
+            Ok(config) => match run(RunConfig { log_level: Some(log_level), ..config }) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     eprintln!("outrigger-proxy: {error}");

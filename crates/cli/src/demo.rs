@@ -1,0 +1,125 @@
+//! `outrigger demo`.
+
+mod show;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use outrigger_scenario::sandbox::{self, Place};
+use outrigger_scenario::{Engine, Options, Silent, builtin, load, run as run_scenario, schema};
+
+use self::show::Show;
+use crate::arguments::{DemoArguments, EngineName};
+use crate::fail;
+
+/// Runs a scenario; exit code 0 only if everything held, 2 for wrong usage.
+pub fn run(arguments: &DemoArguments) -> ExitCode {
+    if arguments.schema {
+        println!("{:#}", schema());
+        return ExitCode::SUCCESS;
+    }
+    if arguments.list {
+        return list();
+    }
+    let folder = match find(&arguments.scenario) {
+        Ok(folder) => folder,
+        Err(message) => return fail(2, message),
+    };
+    let scenario = match load(&folder) {
+        Ok(scenario) => scenario,
+        Err(findings) => {
+            findings.iter().for_each(|finding| eprintln!("{finding}"));
+            return fail(1, format_args!("{} cannot be run", folder.display()));
+        }
+    };
+    let options = match options(arguments) {
+        Ok(options) => options,
+        Err(message) => return fail(2, message),
+    };
+    match sandbox::enter() {
+        Ok(Place::Inside) => {}
+        Ok(Place::Outside(code)) => return ExitCode::from(code),
+        Err(error) => {
+            let line: Vec<String> = std::env::args().collect();
+            return fail(2, format_args!("{error}\nor run it as root: sudo {}", line.join(" ")));
+        }
+    }
+    let verdict = if arguments.json {
+        run_scenario(&scenario, options, &mut Silent)
+    } else {
+        let mut show = Show::new(&scenario.title);
+        let verdict = run_scenario(&scenario, options, &mut show);
+        show.verdict(&verdict);
+        verdict
+    };
+    if arguments.json {
+        match serde_json::to_string_pretty(&verdict) {
+            Ok(text) => println!("{text}"),
+            Err(error) => return fail(1, error),
+        }
+    }
+    if verdict.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn options(arguments: &DemoArguments) -> Result<Options, String> {
+    let outrigger = std::env::current_exe().map_err(|e| format!("cannot find this program itself: {e}"))?;
+    let beside = |name: &str| {
+        let path = outrigger.with_file_name(name);
+        let package = if name == "hello" { "outrigger-hello" } else { "outrigger-proxy-cli" };
+        let missing =
+            || format!("{} is missing; build it with cargo build --package {package}", path.display());
+        path.is_file().then(|| path.clone()).ok_or_else(missing)
+    };
+    let engine = match arguments.engine {
+        EngineName::Native => Engine::Native,
+        EngineName::Envoy => Engine::Envoy,
+    };
+    let envoy = arguments.envoy.clone().or_else(|| std::env::var_os("OUTRIGGER_ENVOY").map(PathBuf::from));
+    Ok(Options {
+        engine,
+        requests: arguments.requests,
+        keep: arguments.keep,
+        proxy: beside("outrigger-proxy")?,
+        hello: beside("hello")?,
+        envoy: envoy.or_else(envoy_of_tests),
+        outrigger,
+    })
+}
+
+/// The Envoy that `make test` installs, if this is a checkout where it did.
+fn envoy_of_tests() -> Option<PathBuf> {
+    let lib = upwards("target/venv/lib")?;
+    let versions = std::fs::read_dir(lib).ok()?.flatten();
+    versions.map(|v| v.path().join("site-packages/envoy/_bin/envoy")).find(|p| p.is_file())
+}
+
+fn list() -> ExitCode {
+    let Some(examples) = upwards("examples") else {
+        return fail(2, "no folder of examples here; outrigger demo takes any folder with a scenario.yaml");
+    };
+    for listed in builtin(&examples) {
+        println!("{:<20} {}", listed.name, listed.title);
+    }
+    ExitCode::SUCCESS
+}
+
+/// The folder that the user means: a path if there is a scenario in it, else an example's name.
+fn find(scenario: &str) -> Result<PathBuf, String> {
+    let path = Path::new(scenario);
+    if path.is_dir() {
+        return Ok(path.to_path_buf());
+    }
+    let examples = upwards("examples").map(|e| builtin(&e)).unwrap_or_default();
+    if let Some(listed) = examples.iter().find(|l| l.name == scenario) {
+        return Ok(listed.directory.clone());
+    }
+    let names: Vec<&str> = examples.iter().map(|l| l.name.as_str()).collect();
+    Err(format!("'{scenario}' is neither a folder nor an example (examples: {})", names.join(", ")))
+}
+
+/// A file or folder of the checkout: from the current folder upwards, else from the program's own.
+fn upwards(name: &str) -> Option<PathBuf> {
+    let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
+    let folders = starts.iter().flatten().flat_map(|start| start.ancestors());
+    folders.map(|folder| folder.join(name)).find(|path| path.exists())
+}

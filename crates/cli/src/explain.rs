@@ -1,0 +1,88 @@
+//! `outrigger explain`.
+
+use std::process::ExitCode;
+
+use outrigger_api::parse_mesh_config;
+use outrigger_base::Labels;
+use outrigger_explain::{
+    Arrival, HttpRequest, Manifests, Origin, ProxyOrigin, Request, Setting, WorkloadName, explain,
+};
+
+use crate::arguments::{ExplainArguments, RoleName};
+use crate::fail;
+
+/// Exit codes: 0 when a decision was computed (a 404 is one too), 1 when manifests were refused,
+/// 2 for wrong usage.
+pub fn run(arguments: ExplainArguments) -> ExitCode {
+    let request = match request(&arguments) {
+        Ok(request) => request,
+        Err(message) => return fail(2, message),
+    };
+    let manifests = match Manifests::read(&arguments.filename, "default") {
+        Ok(manifests) => manifests,
+        Err(error) => return fail(2, error),
+    };
+    manifests.diagnostics().iter().for_each(|finding| eprintln!("{finding}"));
+    if manifests.is_refused() {
+        return fail(1, "manifests were refused; nothing is explained on what would not be in force");
+    }
+    let setting = match setting(&arguments) {
+        Ok(setting) => setting,
+        Err(code) => return code,
+    };
+    let explanation = match explain(&manifests, &setting, &request) {
+        Ok(explanation) => explanation,
+        Err(error) => return fail(2, error),
+    };
+    if !arguments.json {
+        print!("{explanation}");
+        return ExitCode::SUCCESS;
+    }
+    match serde_json::to_string_pretty(&explanation) {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(1, error),
+    }
+}
+
+fn request(arguments: &ExplainArguments) -> Result<Request, String> {
+    let origin = match (&arguments.from, &arguments.gateway, arguments.proxy) {
+        (Some(from), _, _) => Origin::Workload(WorkloadName::parse(from).map_err(|e| format!("--from: {e}"))?),
+        (_, Some(gateway), _) => Origin::gateway(gateway).map_err(|e| format!("--gateway: {e}"))?,
+        (_, _, Some(role)) => Origin::Proxy(ProxyOrigin {
+            gateway: role == RoleName::Gateway,
+            namespace: arguments.namespace.clone().unwrap_or_default(),
+            labels: Labels::parse(&arguments.labels).map_err(|e| format!("--labels: {e}"))?,
+            addresses: arguments.address.clone(),
+        }),
+        (None, None, None) => return Err("say who asks: --from, --gateway or --proxy".into()),
+    };
+    let arrival = match (arguments.tcp, &arguments.url) {
+        (Some(destination), _) => Arrival::Tcp {
+            destination,
+            tls: arguments.tls || arguments.sni.is_some(),
+            sni: arguments.sni.clone(),
+        },
+        (None, Some(url)) => Arrival::Http(
+            HttpRequest::parse(url, &arguments.method, &arguments.headers).map_err(|e| e.to_string())?,
+        ),
+        (None, None) => return Err("say what is asked for: a URL, or --tcp".into()),
+    };
+    Ok(Request { origin, arrival, inbound: arguments.inbound })
+}
+
+fn setting(arguments: &ExplainArguments) -> Result<Setting, ExitCode> {
+    let mut setting = Setting::default();
+    if let Some(file) = &arguments.mesh_config {
+        let text = std::fs::read_to_string(file).map_err(|e| fail(2, format_args!("{}: {e}", file.display())))?;
+        let (config, findings) = parse_mesh_config(file, &text);
+        findings.iter().for_each(|finding| eprintln!("{finding}"));
+        if findings.iter().any(|finding| finding.severity == outrigger_base::Severity::Error) {
+            return Err(fail(1, "the mesh configuration was refused"));
+        }
+        setting.config = config;
+    }
+    Ok(setting)
+}

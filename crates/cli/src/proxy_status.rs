@@ -1,0 +1,59 @@
+//! `outrigger proxy-status`.
+
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use crate::arguments::ProxyStatusArguments;
+use crate::{admin, fail};
+
+const TYPES: [&str; 4] = ["CDS", "LDS", "EDS", "RDS"];
+
+/// One line for each connected proxy; exit code 0 if the control plane answered.
+pub fn run(arguments: &ProxyStatusArguments) -> ExitCode {
+    let mut proxies = match admin::get(&arguments.admin, "/debug/syncz") {
+        Ok(Value::Array(proxies)) => proxies,
+        Ok(_) => return fail(1, "the control plane answered something else than a list of proxies"),
+        Err(error) => return fail(1, format_args!("{error:#}")),
+    };
+    if let Some(name) = &arguments.name {
+        proxies.retain(|proxy| text(&proxy["id"]).contains(name) || text(&proxy["name"]).contains(name));
+    }
+    if arguments.json {
+        println!("{:#}", Value::Array(proxies));
+        return ExitCode::SUCCESS;
+    }
+    let mut rows = vec![["NAME", "ROLE", "CDS", "LDS", "EDS", "RDS", "ADDRESS"].map(str::to_string).to_vec()];
+    rows.extend(proxies.iter().map(row));
+    print_table(&rows);
+    for proxy in &proxies {
+        for kind in TYPES {
+            if let Some(error) = proxy["types"][kind]["error"].as_str() {
+                println!("\n{} refuses {kind}: {error}", text(&proxy["name"]));
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn row(proxy: &Value) -> Vec<String> {
+    let mut row = vec![text(&proxy["name"]).to_string(), text(&proxy["role"]).to_string()];
+    row.extend(TYPES.map(|kind| proxy["types"][kind]["state"].as_str().unwrap_or("IGNORED").to_string()));
+    let addresses = proxy["addresses"].as_array().into_iter().flatten();
+    row.push(addresses.map(text).collect::<Vec<_>>().join(","));
+    row
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn print_table(rows: &[Vec<String>]) {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |n: usize| rows.iter().filter_map(|row| row.get(n)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|n| width(n).unwrap_or(0)).collect();
+    for row in rows {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        println!("{}", cells.join("   ").trim_end());
+    }
+}
