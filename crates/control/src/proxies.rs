@@ -195,17 +195,14 @@ impl Connected {
         if self.types.is_empty() || asked(type_url::CLUSTER) && !asked(type_url::LISTENER) {
             return Some("it has not asked for listeners yet".into());
         }
+        // The protocol gives up on answers after a while; who asks whether all is well does not.
+        let waiting = self.types.iter().filter(|(_, standing)| standing.is_waiting());
+        let waiting: Vec<&str> = waiting.map(|(url, _)| short_type(url)).collect();
+        if !waiting.is_empty() {
+            return Some(format!("it has not answered {}", waiting.join(", ")));
+        }
         if self.settled != Some(version) {
-            let open: Vec<&str> = self
-                .types
-                .iter()
-                .filter(|(_, standing)| standing.state(false) == State::Stale)
-                .map(|(url, _)| short_type(url))
-                .collect();
-            return Some(match open[..] {
-                [] => format!("version {version} is on its way"),
-                _ => format!("it has not answered {}", open.join(", ")),
-            });
+            return Some(format!("version {version} is on its way"));
         }
         None
     }

@@ -101,11 +101,16 @@ impl Standing {
         self.refused = Some(Refused { error, names });
     }
 
+    /// Whether a response was not answered yet.
+    pub fn is_waiting(&self) -> bool {
+        self.sent.as_ref().is_some_and(|sent| sent.nonce > self.answered)
+    }
+
     /// `settled`: whether the proxy has everything, so that a type without a response needs none.
     pub fn state(&self, settled: bool) -> State {
         match &self.sent {
             _ if self.refused.is_some() => State::Nacked,
-            Some(sent) if sent.nonce > self.answered => State::Stale,
+            Some(_) if self.is_waiting() => State::Stale,
             Some(_) => State::Synced,
             None if settled => State::Synced,
             None => State::NotSent,

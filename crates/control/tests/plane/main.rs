@@ -1,5 +1,7 @@
 //! A control plane in this process, real proxies' clients on loopback.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::time::Duration;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::resource::Resource;
 
 /// Responses that a client that never answers is remembered by, at most.
-const MAX_UNANSWERED: usize = 16;
+const MAX_UNANSWERED: usize = 64;
 
 /// The responses of one type on one stream, and which of them were answered.
 #[derive(Debug, Default)]

@@ -9,6 +9,10 @@ use super::ledger::Ledger;
 use crate::message::Form;
 use crate::resource::{Resource, ResourceMap, difference};
 
+/// Bytes of endpoints in one response, if there is more than one resource in it. It bounds what a push
+/// to many clients at once holds in buffers.
+const MAX_PART: usize = 512 * 1024;
+
 /// One type of resource, as one client stands with it.
 ///
 /// Invariant: `dirty` holds exactly the names whose state at the client differs from what is
@@ -269,10 +273,10 @@ impl Topic {
 
     /// Takes everything that is to be sent.
     pub fn compose(&mut self) -> Composed {
-        let dirty = std::mem::take(&mut self.dirty);
-        self.forced.clear();
+        let dirty = self.take_dirty();
         self.owed = false;
-        self.urgent = false;
+        // The rest of a split answer follows at once.
+        self.urgent = !self.dirty.is_empty();
         let all = self.form == Form::Sotw && self.full_state;
         let mut resources = Vec::new();
         let mut removed = Vec::new();
@@ -293,6 +297,27 @@ impl Topic {
             removed.clear();
         }
         Composed { resources: resources.into(), removed: removed.into(), changed }
+    }
+
+    /// Names for the next response, no longer dirty or forced: all, or a first part. Endpoints may come
+    /// in parts, as each cluster waits for its own only; clients hear of all clusters, listeners and
+    /// routes at once, so that none acts on half of them.
+    fn take_dirty(&mut self) -> BTreeSet<Arc<str>> {
+        let mut rest = BTreeSet::new();
+        if self.form == Form::Delta && *self.type_url == *type_url::ENDPOINT {
+            let mut size = 0;
+            let too_much = self.dirty.iter().find(|name| {
+                let before = size;
+                size += self.released(name).map_or(0, |resource| resource.body.len());
+                before > 0 && size > MAX_PART
+            });
+            if let Some(name) = too_much.cloned() {
+                rest = self.dirty.split_off(&name);
+            }
+        }
+        let taken = std::mem::replace(&mut self.dirty, rest);
+        self.forced.retain(|name| !taken.contains(name));
+        taken
     }
 
     fn note_sent(&mut self, resources: &[Arc<Resource>], dirty: &BTreeSet<Arc<str>>) -> Vec<Arc<Resource>> {

@@ -249,3 +249,23 @@ fn a_client_that_never_answers_still_gets_updates() {
         assert_eq!(client.next_text(), "EDS a@2");
     }
 }
+
+#[test]
+fn many_endpoints_come_in_parts_and_each_once() {
+    let endpoint = |name: &str| {
+        let body = vec![0; 300 * 1024].into();
+        Arc::new(Resource { name: name.into(), version: "1".into(), body, needs: None })
+    };
+    let names = ["a", "b", "c"];
+    let big = names.iter().map(|name| ((*name).into(), endpoint(name))).collect();
+    let types = vec![(CLUSTER, map(CLUSTER, &[])), (ENDPOINT, Arc::new(big))];
+    let mut client = Client::new(Form::Delta, Arc::new(Assets { version: 1, types }));
+    client.subscribe(ENDPOINT, &names);
+    let parts: Vec<Response> = std::iter::from_fn(|| client.next()).collect();
+    assert_eq!(parts.iter().map(text).collect::<Vec<_>>(), ["EDS a@1", "EDS b@1", "EDS c@1"]);
+    for part in &parts {
+        assert_ne!(client.events().last().unwrap(), "settled 1");
+        client.ack(part);
+    }
+    assert_eq!(client.events().last().unwrap(), "settled 1");
+}
