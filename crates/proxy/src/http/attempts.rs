@@ -180,7 +180,12 @@ impl<'a, 's> Attempts<'a, 's> {
 
     /// Whether a request is sent again at once because the upstream cannot have seen it, or did not
     /// answer on a connection that it was just closing. That is no retry in the policy's sense.
-    fn is_resent<C: Caller>(&mut self, exchange: &Exchange<'_, 's, C>, failure: &Failure, stale: bool) -> bool {
+    fn is_resent<C: Caller>(
+        &mut self,
+        exchange: &Exchange<'_, 's, C>,
+        failure: &Failure,
+        stale: bool,
+    ) -> bool {
         let safe = failure.untouched || (stale && exchange.request.method.is_idempotent());
         let resent = safe && self.stale < STALE_RESENDS && exchange.kept.can_replay();
         self.stale += u32::from(resent);

@@ -24,9 +24,7 @@ impl Pooled {
     /// Room for at least [`SMALL`] bytes.
     pub fn ready(&mut self) -> &mut Vec<u8> {
         if self.0.capacity() == 0 {
-            self.0 = FREE
-                .with(|free| free.borrow_mut().pop())
-                .unwrap_or_else(|| Vec::with_capacity(SMALL));
+            self.0 = FREE.with(|free| free.borrow_mut().pop()).unwrap_or_else(|| Vec::with_capacity(SMALL));
         }
         &mut self.0
     }

@@ -48,7 +48,8 @@ impl LocalDrain {
 
     fn advance(&self, phase: Phase) {
         self.phase.set(phase);
-        let wakers: Vec<Waker> = self.waiting.borrow().iter().filter_map(|(_, waker)| waker.clone()).collect();
+        let wakers: Vec<Waker> =
+            self.waiting.borrow().iter().filter_map(|(_, waker)| waker.clone()).collect();
         wakers.into_iter().for_each(Waker::wake);
     }
 }

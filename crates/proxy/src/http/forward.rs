@@ -160,7 +160,11 @@ async fn respond<'s, C: Caller>(
         sanitize::response(context, request, true, response);
     }
     let stats = &active.host().stats;
-    if exchange.response.status >= 500 { stats.rq_error.inc() } else { stats.rq_success.inc() }
+    if exchange.response.status >= 500 {
+        stats.rq_error.inc()
+    } else {
+        stats.rq_success.inc()
+    }
     let result = if exchange.caller.send_head(exchange.response).is_err() {
         Err(Ended::Gone)
     } else {

@@ -165,7 +165,10 @@ impl HostPools {
         let connection = cluster.connect(host).await?;
         let handshake = Http2Connection::handshake(connection, self.changed.clone());
         let connection = handshake.await.map_err(|_| {
-            ConnectError::Io(std::io::Error::new(std::io::ErrorKind::ConnectionReset, "HTTP/2 handshake failed"))
+            ConnectError::Io(std::io::Error::new(
+                std::io::ErrorKind::ConnectionReset,
+                "HTTP/2 handshake failed",
+            ))
         })?;
         let upstream = Upstream::Http2(Box::new(Http2Upstream::new(connection.lease())));
         self.http2.borrow_mut().push(connection);

@@ -35,9 +35,11 @@ impl Failure {
             ConnectError::Timeout => {
                 (Attempt::ConnectFailure, ResponseFlag::UpstreamConnectionFailure, "connection timeout")
             }
-            ConnectError::Io(_) => {
-                (Attempt::ConnectFailure, ResponseFlag::UpstreamConnectionFailure, "remote connection failure")
-            }
+            ConnectError::Io(_) => (
+                Attempt::ConnectFailure,
+                ResponseFlag::UpstreamConnectionFailure,
+                "remote connection failure",
+            ),
         };
         let transport = matches!(error, ConnectError::Io(_)).then(|| error.to_string());
         Failure { attempt, flag, reason: reason.into(), transport, untouched: false }

@@ -67,8 +67,11 @@ pub trait Source {
 /// A body that is written.
 pub trait Sink {
     /// Takes data from a source that has some; says how much.
-    fn poll_send<S: Source>(&mut self, cx: &mut Context<'_>, source: &mut S)
-    -> Poll<Result<usize, StreamError>>;
+    fn poll_send<S: Source>(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut S,
+    ) -> Poll<Result<usize, StreamError>>;
 
     /// Ends the body.
     fn finish(&mut self, trailers: &Headers) -> Result<(), StreamError>;

@@ -277,10 +277,7 @@ mod tests {
         let line = [b"1;".to_vec(), vec![b'a'; 5000]].concat();
         assert_eq!(read(BodyLength::Open, &line, 100).map(|_| ()), Err(CHUNK));
         let trailer = [b"0\r\na: ".to_vec(), vec![b'a'; 70_000]].concat();
-        assert!(matches!(
-            read(BodyLength::Open, &trailer, 10_000).map(|_| ()),
-            Err(Malformed::TooLarge(_))
-        ));
+        assert!(matches!(read(BodyLength::Open, &trailer, 10_000).map(|_| ()), Err(Malformed::TooLarge(_))));
     }
 
     #[test]

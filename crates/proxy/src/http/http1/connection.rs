@@ -143,7 +143,12 @@ impl Connection {
         }
     }
 
-    fn poll_chunk(&mut self, cx: &mut Context<'_>, data: &[u8], left: usize) -> Poll<Result<usize, StreamError>> {
+    fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+        left: usize,
+    ) -> Poll<Result<usize, StreamError>> {
         let mut left = left;
         if left == 0 {
             encode::chunk_size(data.len(), self.output.ready());

@@ -50,7 +50,8 @@ pub fn response(head: &ResponseHead, options: ResponseOptions, out: &mut Vec<u8>
         (true, true) => out.extend_from_slice(b"connection: keep-alive\r\n"),
         (true, false) => {}
     }
-    let length = if options.http_10 && head.body == BodyLength::Open { BodyLength::UntilClose } else { head.body };
+    let length =
+        if options.http_10 && head.body == BodyLength::Open { BodyLength::UntilClose } else { head.body };
     body(length, &head.headers, out)
 }
 
@@ -189,7 +190,10 @@ mod tests {
         head.body = BodyLength::Open;
         let mut out = Vec::new();
         assert_eq!(request(&head, &mut out), Encoder::Chunked { left: 0 });
-        assert_eq!(text(out), "POST /a?b HTTP/1.1\r\nhost: h:1\r\nx: 1\r\ntransfer-encoding: chunked\r\n\r\n");
+        assert_eq!(
+            text(out),
+            "POST /a?b HTTP/1.1\r\nhost: h:1\r\nx: 1\r\ntransfer-encoding: chunked\r\n\r\n"
+        );
     }
 
     #[test]
@@ -197,7 +201,13 @@ mod tests {
         let cases = [
             (false, true, BodyLength::Open, "transfer-encoding: chunked\r\n", Encoder::Chunked { left: 0 }),
             (true, false, BodyLength::Open, "connection: close\r\n", Encoder::Plain),
-            (true, true, BodyLength::Known(5), "connection: keep-alive\r\ncontent-length: 5\r\n", Encoder::Plain),
+            (
+                true,
+                true,
+                BodyLength::Known(5),
+                "connection: keep-alive\r\ncontent-length: 5\r\n",
+                Encoder::Plain,
+            ),
             (false, false, BodyLength::Empty, "connection: close\r\n", Encoder::Done),
         ];
         for (http_10, keep_alive, body, expected, encoder) in cases {

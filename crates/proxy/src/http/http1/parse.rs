@@ -198,7 +198,10 @@ pub fn trailers(input: &[u8], limits: Limits, into: &mut Headers) -> Result<Opti
 /// Trailers must not change framing, routing or who the sender is (RFC 9110, 6.5.1).
 pub fn is_allowed_trailer(known: Known, name: &[u8]) -> bool {
     !(known.is_hop_by_hop()
-        || matches!(known, Known::Host | Known::ContentLength | Known::Trailer | Known::Expect | Known::Cookie)
+        || matches!(
+            known,
+            Known::Host | Known::ContentLength | Known::Trailer | Known::Expect | Known::Cookie
+        )
         || matches!(name, b"authorization" | b"set-cookie" | b"content-encoding" | b"content-type"))
 }
 

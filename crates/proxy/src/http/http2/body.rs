@@ -30,7 +30,8 @@ pub fn stream_error(error: &h2::Error) -> StreamError {
 }
 
 /// The peer broke the protocol.
-pub const PROTOCOL: StreamError = StreamError::Protocol(Malformed::Syntax("http2.violation_of_messaging_rule"));
+pub const PROTOCOL: StreamError =
+    StreamError::Protocol(Malformed::Syntax("http2.violation_of_messaging_rule"));
 
 /// A body that is received.
 pub struct Incoming {

@@ -15,7 +15,11 @@ const HEADER: Malformed = Malformed::Syntax("http2.invalid.header.field");
 const MESSAGING: Malformed = Malformed::Syntax("http2.violation_of_messaging_rule");
 
 /// Loads a request that arrived over HTTP/2. `ended`: it has no body. `head` must be clear.
-pub fn load_request(parts: &http::request::Parts, ended: bool, head: &mut RequestHead) -> Result<(), Malformed> {
+pub fn load_request(
+    parts: &http::request::Parts,
+    ended: bool,
+    head: &mut RequestHead,
+) -> Result<(), Malformed> {
     let method = head.headers.load(parts.method.as_str().as_bytes());
     head.set_method(method);
     let lengths = load_fields(&parts.headers, &mut head.headers)?;
@@ -46,7 +50,11 @@ pub fn load_request(parts: &http::request::Parts, ended: bool, head: &mut Reques
 }
 
 /// Loads a response that arrived over HTTP/2. `ended`: it has no body. `head` must be clear.
-pub fn load_response(parts: &http::response::Parts, ended: bool, head: &mut ResponseHead) -> Result<(), Malformed> {
+pub fn load_response(
+    parts: &http::response::Parts,
+    ended: bool,
+    head: &mut ResponseHead,
+) -> Result<(), Malformed> {
     head.status = parts.status.as_u16();
     head.wire_bytes = field_bytes(&parts.headers);
     let length = load_fields(&parts.headers, &mut head.headers)?;

@@ -102,7 +102,9 @@ async fn stream(shared: Rc<Shared>, request: Request<h2::RecvStream>, respond: S
             pipeline::refuse(&shared.context, &mut caller, &mut slot, reply).await;
         }
         Ok(()) => pipeline::serve(&shared.context, &mut caller, &mut slot).await,
-        Err(error) => pipeline::refuse(&shared.context, &mut caller, &mut slot, Reply::malformed(error)).await,
+        Err(error) => {
+            pipeline::refuse(&shared.context, &mut caller, &mut slot, Reply::malformed(error)).await
+        }
     }
     drop(caller);
     slot.rest();
