@@ -17,6 +17,7 @@ mod endpoint_set;
 mod flags;
 mod listener;
 mod mutation;
+mod normalize;
 mod path;
 mod redirect;
 mod request;
@@ -27,6 +28,7 @@ mod snapshot;
 #[cfg(test)]
 mod test_support;
 mod trace;
+mod virtual_host;
 mod weights;
 
 pub use balance::{Avoid, BalancerState};
@@ -37,6 +39,7 @@ pub use endpoint_set::EndpointSet;
 pub use flags::{ResponseFlag, ResponseFlags};
 pub use listener::*;
 pub use mutation::HeaderTarget;
+pub use normalize::Normalized;
 pub use request::{RequestView, query_parameter, split_port, split_query};
 pub use retry::{Attempt, backoff};
 pub use route::*;

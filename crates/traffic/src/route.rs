@@ -30,7 +30,7 @@ impl RouteConfig {
             ignore_port_in_host: false,
             headers: HeaderMutations::default(),
             origins: Vec::new(),
-            domains: DomainIndex::new(&virtual_hosts),
+            domains: DomainIndex::new(virtual_hosts.iter().map(|host| &*host.domains)),
             virtual_hosts,
         }
     }

@@ -2,8 +2,6 @@
 //!
 //! Size: `read` takes a message of seventy fields apart in one pattern, so that none can be forgotten.
 
-pub(crate) mod options;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +16,8 @@ use outrigger_proto::envoy::extensions::filters::network::http_connection_manage
 use outrigger_traffic::{Codec, Direction, EscapedSlashes, HttpManager, PeerMetadata, Routes, ServerHeader};
 
 use crate::at::{At, Fault, unset};
-use crate::values::{ads, flag, number};
-use crate::{access_log, route};
+use crate::values::{ads, flag, number, upgrade_name};
+use crate::{access_log, protocol_options as options, route};
 
 /// Envoy's default (HttpConnectionManager.stream_idle_timeout).
 const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -243,16 +241,6 @@ fn upgrades(configs: Vec<UpgradeConfig>, at: &At<'_>) -> Result<Vec<Arc<str>>, F
         }
     }
     Ok(upgrades)
-}
-
-/// The name of an upgrade, in lower case. CONNECT is no upgrade but another sort of request.
-pub(crate) fn upgrade_name(name: &str, at: &At<'_>) -> Result<Arc<str>, Fault> {
-    let lower = name.to_ascii_lowercase();
-    match lower.as_str() {
-        "" => Err(at.field("upgrade_type").refuse("it must not be empty")),
-        "connect" | "connect-udp" => Err(at.field("upgrade_type").refuse(format!("{name} is not supported"))),
-        _ => Ok(lower.into()),
-    }
 }
 
 /// The one HTTP filter, the router; says whether it keeps x-envoy headers out.

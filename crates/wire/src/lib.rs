@@ -18,6 +18,7 @@ mod endpoint;
 mod http_manager;
 mod listener;
 mod metadata;
+mod protocol_options;
 mod route;
 mod string_match;
 mod tcp_proxy;

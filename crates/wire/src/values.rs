@@ -134,6 +134,16 @@ pub(crate) fn inline(source: DataSource, at: &At<'_>) -> Result<Vec<u8>, Fault> 
     }
 }
 
+/// The name of an upgrade, in lower case. CONNECT is no upgrade but another sort of request.
+pub(crate) fn upgrade_name(name: &str, at: &At<'_>) -> Result<Arc<str>, Fault> {
+    let lower = name.to_ascii_lowercase();
+    match lower.as_str() {
+        "" => Err(at.field("upgrade_type").refuse("it must not be empty")),
+        "connect" | "connect-udp" => Err(at.field("upgrade_type").refuse(format!("{name} is not supported"))),
+        _ => Ok(lower.into()),
+    }
+}
+
 /// A transport socket that is none: plain bytes.
 pub(crate) fn raw_transport(socket: Option<TransportSocket>, at: &At<'_>) -> Result<(), Fault> {
     // The name is free; the type decides.

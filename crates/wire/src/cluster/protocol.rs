@@ -12,7 +12,7 @@ use outrigger_proto::prost::Name;
 use outrigger_traffic::UpstreamProtocol;
 
 use crate::at::{At, Fault, unset};
-use crate::http_manager::options::{self, Common};
+use crate::protocol_options::{self as options, Common};
 
 pub(super) struct Http {
     pub protocol: UpstreamProtocol,

@@ -16,10 +16,9 @@ use outrigger_traffic::{ClusterChoice, Forward, PathRewrite, WeightedCluster};
 
 use super::retry;
 use crate::at::{At, Fault, unset};
-use crate::http_manager::upgrade_name;
 use crate::string_match;
 use crate::tcp_proxy::choice;
-use crate::values::{HeaderLists, flag, number};
+use crate::values::{HeaderLists, flag, number, upgrade_name};
 
 /// Envoy's default (RouteAction.timeout).
 const TIMEOUT: Duration = Duration::from_secs(15);

@@ -24,7 +24,7 @@ pub(crate) struct Common {
 }
 
 /// Options towards clients.
-pub(super) fn common(options: Option<HttpProtocolOptions>, at: &At<'_>) -> Result<Common, Fault> {
+pub(crate) fn common(options: Option<HttpProtocolOptions>, at: &At<'_>) -> Result<Common, Fault> {
     let common = read_common(options, at)?;
     at.unset("max_connection_duration", &common.max_connection_duration)?;
     at.unset("max_requests_per_connection", &common.max_requests_per_connection)?;
