@@ -57,6 +57,7 @@ impl CaptureRules {
         let inbound = ports(&[&NEVER[..], &ours[..]].concat(), &self.exclude_inbound);
         let outbound = ports(&NEVER, &self.exclude_outbound);
         let mut script = String::new();
+        // The output hook knows no priority by the name dstnat, so its number stands there.
         // An `add` before the `delete` makes the delete succeed whether or not the table was there;
         // the file is one transaction, so there is no moment without rules.
         let _ = write!(
@@ -65,14 +66,14 @@ impl CaptureRules {
 delete table inet {TABLE}
 table inet {TABLE} {{
   chain output {{
-    type nat hook output priority dstnat; policy accept;
+    type nat hook output priority -100; policy accept;
     meta mark {CAPTURE_EXEMPT_MARK} return
     oifname \"lo\" return
     tcp dport {{ {outbound} }} return
     meta l4proto tcp redirect to :{PORT_OUTBOUND}
   }}
   chain prerouting {{
-    type nat hook prerouting priority dstnat; policy accept;
+    type nat hook prerouting priority -100; policy accept;
     iifname \"lo\" return
     fib daddr type != local return
     tcp dport {{ {inbound} }} return
