@@ -93,6 +93,8 @@ fn spawn(spec: &ProcessSpec) -> io::Result<Child> {
     let mut command = Command::new(&spec.program);
     command
         .args(&spec.args)
+        // Logs are read in files and in reports.
+        .env("NO_COLOR", "1")
         .envs(spec.env.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
