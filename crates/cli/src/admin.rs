@@ -12,7 +12,9 @@ use serde_json::Value;
 pub fn get(address: &str, path: &str) -> Result<Value> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(async {
-        tokio::time::timeout(Duration::from_secs(5), fetch(address, path)).await.context("no answer within 5 s")?
+        tokio::time::timeout(Duration::from_secs(5), fetch(address, path))
+            .await
+            .context("no answer within 5 s")?
     });
     let body = answer.with_context(|| format!("asking the control plane at {address}"))?;
     serde_json::from_slice(&body).with_context(|| format!("{address}{path} did not answer with JSON"))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use outrigger_scenario::sandbox::{self, Place};
-use outrigger_scenario::{Engine, Options, Silent, builtin, load, run as run_scenario, schema};
+use outrigger_scenario::{Engine, Listed, Options, Silent, builtin, load, run as run_scenario, schema};
 
 use self::show::Show;
 use crate::arguments::{DemoArguments, EngineName};
@@ -88,16 +88,17 @@ fn options(arguments: &DemoArguments) -> Result<Options, String> {
 
 /// The Envoy that `make test` installs, if this is a checkout where it did.
 fn envoy_of_tests() -> Option<PathBuf> {
-    let lib = upwards("target/venv/lib")?;
+    let lib = upwards().map(|folder| folder.join("target/venv/lib")).find(|lib| lib.is_dir())?;
     let versions = std::fs::read_dir(lib).ok()?.flatten();
     versions.map(|v| v.path().join("site-packages/envoy/_bin/envoy")).find(|p| p.is_file())
 }
 
 fn list() -> ExitCode {
-    let Some(examples) = upwards("examples") else {
+    let examples = examples();
+    if examples.is_empty() {
         return fail(2, "no folder of examples here; outrigger demo takes any folder with a scenario.yaml");
-    };
-    for listed in builtin(&examples) {
+    }
+    for listed in examples {
         println!("{:<20} {}", listed.name, listed.title);
     }
     ExitCode::SUCCESS
@@ -109,7 +110,7 @@ fn find(scenario: &str) -> Result<PathBuf, String> {
     if path.is_dir() {
         return Ok(path.to_path_buf());
     }
-    let examples = upwards("examples").map(|e| builtin(&e)).unwrap_or_default();
+    let examples = examples();
     if let Some(listed) = examples.iter().find(|l| l.name == scenario) {
         return Ok(listed.directory.clone());
     }
@@ -117,9 +118,17 @@ fn find(scenario: &str) -> Result<PathBuf, String> {
     Err(format!("'{scenario}' is neither a folder nor an example (examples: {})", names.join(", ")))
 }
 
-/// A file or folder of the checkout: from the current folder upwards, else from the program's own.
-fn upwards(name: &str) -> Option<PathBuf> {
-    let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
-    let folders = starts.iter().flatten().flat_map(|start| start.ancestors());
-    folders.map(|folder| folder.join(name)).find(|path| path.exists())
+/// The examples of the checkout that this is.
+fn examples() -> Vec<Listed> {
+    // Cargo has folders named `examples` too, empty ones.
+    upwards()
+        .map(|folder| builtin(&folder.join("examples")))
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
+}
+
+/// The current folder and those above it, then those above this program.
+fn upwards() -> impl Iterator<Item = PathBuf> {
+    let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()].into_iter().flatten();
+    starts.flat_map(|start| start.ancestors().map(Path::to_path_buf).collect::<Vec<_>>())
 }

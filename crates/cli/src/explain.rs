@@ -49,7 +49,9 @@ pub fn run(arguments: ExplainArguments) -> ExitCode {
 
 fn request(arguments: &ExplainArguments) -> Result<Request, String> {
     let origin = match (&arguments.from, &arguments.gateway, arguments.proxy) {
-        (Some(from), _, _) => Origin::Workload(WorkloadName::parse(from).map_err(|e| format!("--from: {e}"))?),
+        (Some(from), _, _) => {
+            Origin::Workload(WorkloadName::parse(from).map_err(|e| format!("--from: {e}"))?)
+        }
         (_, Some(gateway), _) => Origin::gateway(gateway).map_err(|e| format!("--gateway: {e}"))?,
         (_, _, Some(role)) => Origin::Proxy(ProxyOrigin {
             gateway: role == RoleName::Gateway,
@@ -76,7 +78,8 @@ fn request(arguments: &ExplainArguments) -> Result<Request, String> {
 fn setting(arguments: &ExplainArguments) -> Result<Setting, ExitCode> {
     let mut setting = Setting::default();
     if let Some(file) = &arguments.mesh_config {
-        let text = std::fs::read_to_string(file).map_err(|e| fail(2, format_args!("{}: {e}", file.display())))?;
+        let text =
+            std::fs::read_to_string(file).map_err(|e| fail(2, format_args!("{}: {e}", file.display())))?;
         let (config, findings) = parse_mesh_config(file, &text);
         findings.iter().for_each(|finding| eprintln!("{finding}"));
         if findings.iter().any(|finding| finding.severity == outrigger_base::Severity::Error) {

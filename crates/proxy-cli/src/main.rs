@@ -2,6 +2,7 @@
 
 mod arguments;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -20,7 +21,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("OUTRIGGER_LOG").unwrap_or_else(|_| "info".into());
     let (filter, handle) = reload::Layer::new(filter);
-    let print = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let print = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     tracing_subscriber::registry().with(filter).with(print).init();
     let log_level = LogLevel(Arc::new(move |directives: &str| {
         let filter = EnvFilter::try_new(directives).map_err(|e| e.to_string())?;
