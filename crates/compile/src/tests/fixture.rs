@@ -151,3 +151,55 @@ fn decode<M: Message + Default>(resources: &Resources, name: &str) -> M {
     };
     M::decode(found.body.clone()).unwrap()
 }
+
+/// A Service of namespace `default` with one port, selecting `app: <name>`.
+pub(super) fn service(name: &str, address: &str, port_name: &str, port: u16) -> String {
+    format!(
+        "
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}}}
+spec:
+  selector: {{app: {name}}}
+  clusterIP: {address}
+  ports: [{{name: {port_name}, port: {port}}}]
+---
+"
+    )
+}
+
+/// A workload outside Kubernetes that a Service of the same name selects.
+pub(super) fn workload(name: &str, app: &str, address: &str, version: &str) -> String {
+    format!(
+        "
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {{name: {name}}}
+spec: {{address: {address}, labels: {{app: {app}, version: {version}}}}}
+---
+"
+    )
+}
+
+/// A VirtualService; `spec` is what stands under `spec`, indented by two.
+pub(super) fn virtual_service(name: &str, created: &str, spec: &str) -> String {
+    object("VirtualService", name, created, spec)
+}
+
+/// An object of namespace `default` with a time of creation (`HH:MM`, may be empty).
+pub(super) fn object(kind: &str, name: &str, created: &str, spec: &str) -> String {
+    let created = match created {
+        "" => String::new(),
+        time => format!(", creationTimestamp: \"2026-01-01T{time}:00Z\""),
+    };
+    format!(
+        "
+apiVersion: networking.istio.io/v1
+kind: {kind}
+metadata: {{name: {name}{created}}}
+spec:
+{spec}
+---
+"
+    )
+}

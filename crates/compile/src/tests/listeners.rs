@@ -1,1 +1,212 @@
+//! Where a sidecar meets its workload's connections.
 
+use outrigger_api::{MeshConfig, OutboundMode};
+
+use super::fixture::{Fixture, object, service, sidecar, virtual_service, workload};
+use super::summary;
+
+/// The lines of one listener.
+fn lines(text: &str, listener: &str) -> Vec<String> {
+    let start = format!("listener {listener} at ");
+    let from = text.lines().skip_while(|line| !line.starts_with(&start));
+    from.skip(1).take_while(|line| line.starts_with("  ")).map(|line| line.trim().to_string()).collect()
+}
+
+fn seen(yaml: &str) -> String {
+    summary::of(&Fixture::new(yaml).sidecar().bundle)
+}
+
+fn entry(name: &str, created: &str, spec: &str) -> String {
+    object("ServiceEntry", name, created, spec)
+}
+
+#[test]
+fn http_shares_one_listener_per_port() {
+    let yaml = service("a", "10.96.0.1", "http", 80) + &service("b", "10.96.0.2", "http2", 80);
+    assert_eq!(
+        lines(&seen(&yaml), "0.0.0.0_80"),
+        [
+            "chain - alpn=http/1.0,http/1.1,h2c -> http routes 80",
+            "else PassthroughFilterChain -> PassthroughCluster"
+        ]
+    );
+}
+
+#[test]
+fn a_proxy_with_both_families_listens_at_both() {
+    let sent = Fixture::new(&service("a", "10.96.0.1", "http", 80))
+        .sent(&sidecar("default", &["10.9.9.9", "fd00::9"]));
+    for name in ["0.0.0.0_80", "virtualOutbound", "virtualInbound"] {
+        assert_eq!(sent.listener(name).additional_addresses.len(), 1, "{name}");
+    }
+    let only_v6 =
+        Fixture::new(&service("a", "10.96.0.1", "http", 80)).sent(&sidecar("default", &["fd00::9"]));
+    assert!(only_v6.bundle.listeners.contains_key("::_80"));
+}
+
+#[test]
+fn bytes_are_met_at_each_address_of_their_service() {
+    let yaml = entry(
+        "a",
+        "",
+        "  hosts: [a.example.com]
+  addresses: [10.1.1.1, 10.1.1.2]
+  ports: [{number: 5000, name: tcp, protocol: TCP}]
+  resolution: STATIC",
+    );
+    let seen = seen(&yaml);
+    for address in ["10.1.1.1", "10.1.1.2"] {
+        assert_eq!(lines(&seen, &format!("{address}_5000")), ["chain - -> outbound|5000||a.example.com"]);
+    }
+}
+
+#[test]
+fn a_headless_service_is_met_at_its_pods() {
+    let yaml = service("db", "None", "tcp", 5432) + &workload("w", "db", "10.0.0.5", "v1");
+    // A headless Service does not select entries; a ServiceEntry without addresses of resolution NONE does.
+    let none = entry(
+        "peer",
+        "",
+        "  hosts: ['*.peers.example.com']
+  ports: [{number: 5433, name: tcp, protocol: TCP}]
+  resolution: NONE",
+    );
+    let seen = seen(&(yaml + &none));
+    assert_eq!(lines(&seen, "0.0.0.0_5432"), Vec::<String>::new());
+    assert_eq!(lines(&seen, "0.0.0.0_5433"), ["chain - -> outbound|5433||*.peers.example.com"]);
+}
+
+#[test]
+fn what_cannot_be_told_apart_belongs_to_the_oldest() {
+    let bytes = |name: &str, created: &str| {
+        entry(
+            name,
+            created,
+            &format!(
+                "  hosts: [{name}.example.com]
+  addresses: [10.1.1.1]
+  ports: [{{number: 5000, name: tcp, protocol: TCP}}]
+  resolution: STATIC"
+            ),
+        )
+    };
+    let fixture = Fixture::new(&(bytes("young", "11:00") + &bytes("old", "10:00")));
+    let sent = fixture.sidecar();
+    assert_eq!(
+        lines(&summary::of(&sent.bundle), "10.1.1.1_5000"),
+        ["chain - -> outbound|5000||old.example.com"]
+    );
+    assert_eq!(sent.findings(), ["ServiceEntry/default/young spec.ports OUT0006"]);
+}
+
+#[test]
+fn http_and_bytes_on_every_address_do_not_go_together() {
+    let bytes = |created: &str| {
+        entry(
+            "wild",
+            created,
+            "  hosts: ['*.example.com']
+  ports: [{number: 80, name: tcp, protocol: TCP}]
+  resolution: NONE",
+        )
+    };
+    let http = |created: &str| {
+        entry(
+            "web",
+            created,
+            "  hosts: [web.example.com]
+  addresses: [10.1.1.1]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC",
+        )
+    };
+    let http_first = Fixture::new(&(http("10:00") + &bytes("11:00"))).sidecar();
+    assert_eq!(http_first.findings(), ["ServiceEntry/default/wild spec.ports OUT0006"]);
+    assert!(lines(&summary::of(&http_first.bundle), "0.0.0.0_80")[0].contains("http routes 80"));
+    let bytes_first = Fixture::new(&(http("11:00") + &bytes("10:00"))).sidecar();
+    assert_eq!(bytes_first.findings(), ["ServiceEntry/default/web spec.ports OUT0006"]);
+    assert_eq!(
+        lines(&summary::of(&bytes_first.bundle), "0.0.0.0_80"),
+        ["chain - -> outbound|80||*.example.com"]
+    );
+}
+
+#[test]
+fn tls_is_told_apart_by_name() {
+    let yaml = entry(
+        "wild",
+        "",
+        "  hosts: ['*.example.com', '*.example.org']
+  ports: [{number: 443, name: tls, protocol: TLS}]
+  resolution: NONE",
+    ) + &virtual_service(
+        "r",
+        "",
+        "  hosts: ['*.example.com']
+  tls:
+  - match: [{port: 443, sniHosts: [a.example.com]}, {port: 444, sniHosts: [b.example.com]}]
+    route: [{destination: {host: '*.example.org', port: {number: 443}}}]
+  - match: [{sniHosts: ['*.example.com', a.example.com]}]
+    route: [{destination: {host: '*.example.com', port: {number: 443}}}]",
+    );
+    assert_eq!(
+        lines(&seen(&yaml), "0.0.0.0_443"),
+        [
+            "chain - sni=a.example.com -> outbound|443||*.example.org",
+            "chain - sni=*.example.com -> outbound|443||*.example.com",
+            "chain - sni=*.example.org -> outbound|443||*.example.org",
+            "else PassthroughFilterChain -> PassthroughCluster",
+        ]
+    );
+}
+
+#[test]
+fn bytes_follow_the_first_tcp_route_that_takes_the_rest() {
+    let yaml = service("a", "10.96.0.1", "tcp", 5000)
+        + &virtual_service(
+            "r",
+            "",
+            "  hosts: [a]
+  tcp:
+  - match: [{port: 5001}]
+    route: [{destination: {host: never}}]
+  - match: [{destinationSubnets: [10.96.0.0/24], port: 5000}]
+    route: [{destination: {host: near}}]
+  - match: [{port: 5000}]
+    route:
+    - {destination: {host: b}, weight: 1}
+    - {destination: {host: c}, weight: 0}
+    - {destination: {host: d}, weight: 3}
+  - route: [{destination: {host: never}}]",
+        );
+    assert_eq!(
+        lines(&seen(&yaml), "10.96.0.1_5000"),
+        [
+            "chain - 10.96.0.0/24 -> outbound|5000||near.default.svc.cluster.local",
+            "chain - -> 1×outbound|5000||b.default.svc.cluster.local + 3×outbound|5000||d.default.svc.cluster.local",
+        ]
+    );
+}
+
+#[test]
+fn nothing_unknown_leaves_where_only_the_registry_counts() {
+    let config = MeshConfig { outbound_traffic_policy: OutboundMode::RegistryOnly, ..Default::default() };
+    let sent = Fixture::with_config(&service("a", "10.96.0.1", "http", 80), config).sidecar();
+    let text = summary::of(&sent.bundle);
+    assert_eq!(lines(&text, "virtualOutbound")[2], "chain virtualOutbound-catchall-tcp -> BlackHoleCluster");
+    assert_eq!(lines(&text, "0.0.0.0_80")[1], "else PassthroughFilterChain -> BlackHoleCluster");
+}
+
+#[test]
+fn a_proxys_own_port_is_left_to_it() {
+    let sent = Fixture::new(&service("a", "10.96.0.1", "http", 15001)).sidecar();
+    assert_eq!(sent.bundle.listeners.len(), 2);
+    assert_eq!(sent.findings(), ["Service/default/a spec.ports OUT0006"]);
+}
+
+#[test]
+fn listeners_that_many_share_do_not_change_with_each() {
+    let one = Fixture::new(&service("a", "10.96.0.1", "http", 80)).sidecar();
+    let two = Fixture::new(&(service("a", "10.96.0.1", "http", 80) + &service("b", "10.96.0.2", "http", 80)));
+    assert_eq!(one.bundle.listeners["0.0.0.0_80"], two.sidecar().bundle.listeners["0.0.0.0_80"]);
+}
