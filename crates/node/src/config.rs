@@ -55,7 +55,10 @@ pub struct NodeConfig {
 
 /// A way to change what the program logs: takes `debug`, or `target=debug,…`.
 #[derive(Clone)]
-pub struct LogLevel(pub Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>);
+pub struct LogLevel(pub Arc<SetLogLevel>);
+
+/// See [`LogLevel`].
+pub type SetLogLevel = dyn Fn(&str) -> Result<(), String> + Send + Sync;
 
 impl fmt::Debug for LogLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

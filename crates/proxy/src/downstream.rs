@@ -45,7 +45,7 @@ pub struct DownstreamFacts {
     /// What was found in the first bytes, e.g. `http/1.1` or `h2c`.
     pub application_protocols: Vec<Arc<str>>,
     /// The worker's note up to which snapshot it has compared, and whether the chain was replaced;
-    /// see [`crate::worker::Worker::wants_close`].
+    /// see [`crate::worker::Worker::is_outdated`].
     pub checked: Cell<(u64, bool)>,
 }
 

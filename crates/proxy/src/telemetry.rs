@@ -12,7 +12,7 @@ mod record;
 mod render;
 mod shared;
 
-pub use format::{Format, FormatError, check_access_log, check_header, timestamp};
+pub use format::{FormatError, check_access_log, check_header, timestamp};
 pub use handle::{Loggers, WorkerTelemetry};
 pub use record::{
     ConnectionRecord, HeaderLookup, KnownPeer, NO_HEADERS, Protocol, RequestRecord, UpstreamFacts,

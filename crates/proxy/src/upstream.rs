@@ -9,7 +9,7 @@ mod host;
 mod limits;
 mod shared;
 
-pub use cluster::{Cluster, PickError};
+pub use cluster::Cluster;
 pub use connect::{ConnectError, ConnectOptions, Connection, ConnectionGuard};
 pub use host::{ActiveRequest, Host};
 pub use limits::{Limit, Permit};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ahash::AHashMap;
-use outrigger_traffic::{Listener, Snapshot};
+use outrigger_traffic::{FilterChain, Listener, Snapshot};
 
 use crate::downstream::DownstreamFacts;
 use crate::drain::{ConnectionCounter, DrainSignal};
@@ -20,6 +20,9 @@ use crate::upstream::{Cluster, ConnectOptions, Shared};
 
 /// Peers that a worker remembers; beyond this all are forgotten at once.
 const MAX_PEERS: usize = 1024;
+
+/// Peers by their metadata header; `None`: it makes no sense.
+type Peers = AHashMap<Box<[u8]>, Option<Rc<KnownPeer>>>;
 
 /// A snapshot held by tasks of one worker; cloning it touches no memory that other workers touch.
 #[derive(Clone)]
@@ -54,7 +57,7 @@ pub struct Worker {
     generation: Cell<u64>,
     clusters: RefCell<AHashMap<Arc<str>, Rc<Cluster>>>,
     shared: Arc<Shared>,
-    peers: RefCell<AHashMap<Box<[u8]>, Option<Rc<KnownPeer>>>>,
+    peers: RefCell<Peers>,
     next_peer: Cell<u64>,
 }
 
@@ -104,12 +107,9 @@ impl Worker {
         drop(old);
     }
 
-    /// Whether a connection should end after the request that it carries: the proxy drains, or the
-    /// filter chain that serves it is not in force any more.
-    pub fn wants_close(&self, facts: &DownstreamFacts) -> bool {
-        if self.drain.is_draining() {
-            return true;
-        }
+    /// Whether the filter chain that serves a connection is not in force any more. Cheap to ask for
+    /// every request: it is looked up once per snapshot.
+    pub fn is_outdated(&self, facts: &DownstreamFacts) -> bool {
         let generation = self.generation.get();
         if facts.checked.get() == (generation, false) {
             return false;
@@ -122,12 +122,7 @@ impl Worker {
     fn is_in_force(&self, facts: &DownstreamFacts) -> bool {
         let snapshot = self.snapshot.borrow();
         let Some(now) = snapshot.listeners().get(&facts.listener.name) else { return false };
-        Arc::ptr_eq(now, &facts.listener) || {
-            let chain = |listener: &Listener| {
-                listener.chains.iter().chain(&listener.default_chain).find(|c| c.name == facts.chain).cloned()
-            };
-            chain(now) == chain(&facts.listener)
-        }
+        Arc::ptr_eq(now, &facts.listener) || chain(now, &facts.chain) == chain(&facts.listener, &facts.chain)
     }
 
     /// A cluster of the snapshot in force; `None` if it has none of this name (flag NC).
@@ -168,4 +163,8 @@ impl Worker {
         }
         self.telemetry.sweep(now);
     }
+}
+
+fn chain<'a>(listener: &'a Listener, name: &str) -> Option<&'a FilterChain> {
+    listener.chains.iter().chain(&listener.default_chain).find(|chain| *chain.name == *name)
 }

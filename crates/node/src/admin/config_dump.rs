@@ -2,6 +2,7 @@
 //! what the proxy runs on, with Envoy's field names, rather than from the bytes that arrived: what is
 //! shown is what is in force.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -59,10 +60,8 @@ fn bootstrap(state: &NodeState) -> Value {
 }
 
 /// Names in order, with what is held under them.
-fn sorted<T>(held: &ahash::AHashMap<Arc<str>, Held<T>>) -> Vec<(&Arc<str>, &Held<T>)> {
-    let mut all: Vec<_> = held.iter().collect();
-    all.sort_by(|(a, _), (b, _)| a.cmp(b));
-    all
+fn sorted<T>(held: &ahash::AHashMap<Arc<str>, Held<T>>) -> BTreeMap<&Arc<str>, &Held<T>> {
+    held.iter().collect()
 }
 
 fn entry<T>(key: &str, type_name: &str, held: &Held<T>, mut resource: Value) -> Value {
@@ -122,7 +121,7 @@ fn listeners(assembly: &Assembly, matches: &dyn Fn(&str) -> bool) -> Value {
     let mut dump = json!({"@type": type_url("ListenersConfigDump")});
     let mut all: Vec<Value> = all.collect();
     // Refused ones that have no version before.
-    for ((kind, name), _) in assembly.rejections() {
+    for (kind, name) in assembly.rejections().keys() {
         if *kind == Type::Listener && !assembly.listeners().contains_key(name.as_str()) && matches(name) {
             all.push(json!({"name": name, "error_state": error_state(assembly, *kind, name)}));
         }

@@ -52,6 +52,12 @@ impl Context {
         self.manager.peer_metadata == PeerMetadata::Exchange
     }
 
+    /// Whether the filter chain that serves the connection was replaced or removed: then it ends after
+    /// the request under way, so that the client comes back to what is in force.
+    pub fn is_outdated(&self) -> bool {
+        self.worker.is_outdated(&self.facts)
+    }
+
     /// Whether this is the receiving side.
     pub fn is_inbound(&self) -> bool {
         self.facts.listener.direction == Direction::Inbound

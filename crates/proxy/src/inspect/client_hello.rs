@@ -19,6 +19,9 @@ pub(super) enum Parsed {
     NotTls,
 }
 
+/// Server name and ALPN.
+type Names = (Option<Arc<str>>, Vec<Arc<str>>);
+
 /// Why parsing stopped.
 #[derive(Debug, Clone, Copy)]
 enum Stop {
@@ -34,7 +37,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
     }
 }
 
-fn hello(cursor: &mut Cursor<'_>) -> Result<(Option<Arc<str>>, Vec<Arc<str>>), Stop> {
+fn hello(cursor: &mut Cursor<'_>) -> Result<Names, Stop> {
     if cursor.number(1)? != usize::from(CLIENT_HELLO) {
         return Err(Stop::Malformed);
     }

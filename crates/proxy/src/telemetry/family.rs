@@ -74,10 +74,13 @@ impl Series for ConnectionSeries {
     }
 }
 
+/// Each worker's copy, with the worker's number, by labels.
+type ByLabels<S> = AHashMap<Arc<str>, Vec<(usize, Arc<S>)>>;
+
 /// All series of one kind, by their labels in Prometheus' notation.
 #[derive(Debug)]
 pub(super) struct Family<S> {
-    by_labels: Mutex<AHashMap<Arc<str>, Vec<(usize, Arc<S>)>>>,
+    by_labels: Mutex<ByLabels<S>>,
     overflowed: AtomicU64,
 }
 
@@ -141,7 +144,7 @@ impl<S: Series> Family<S> {
         self.overflowed.load(Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, AHashMap<Arc<str>, Vec<(usize, Arc<S>)>>> {
+    fn lock(&self) -> MutexGuard<'_, ByLabels<S>> {
         self.by_labels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

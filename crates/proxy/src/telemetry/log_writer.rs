@@ -156,10 +156,10 @@ fn write_all(receiver: &Receiver<Message>, dropped: &AtomicU64) {
                 let _ = done.send(());
             }
             Message::Lines { path, bytes, lines } => {
-                if let Err(error) = write(&mut files, &path, &bytes) {
-                    if dropped.fetch_add(lines, Ordering::Relaxed) == 0 {
-                        tracing::warn!(%path, %error, "cannot write access log lines; they are dropped and counted");
-                    }
+                if let Err(error) = write(&mut files, &path, &bytes)
+                    && dropped.fetch_add(lines, Ordering::Relaxed) == 0
+                {
+                    tracing::warn!(%path, %error, "cannot write access log lines; they are dropped and counted");
                 }
             }
         }

@@ -57,6 +57,9 @@ pub async fn serve(context: &Context, connection: Connection) {
             Next::End => return,
         };
         caller.begin(Some(line), slot.request.body);
+        if context.is_outdated() {
+            caller.close_after();
+        }
         if slot.request.expects_continue() && !context.manager.proxy_100_continue {
             caller.answer_continue(&mut slot.request);
         }

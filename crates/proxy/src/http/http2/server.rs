@@ -78,6 +78,10 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(context: Context, io: T) {
         });
         match accepted.await {
             Some(Ok((request, respond))) => {
+                if !ending && shared.context.is_outdated() {
+                    connection.graceful_shutdown();
+                    ending = true;
+                }
                 tokio::task::spawn_local(stream(shared.clone(), request, respond));
             }
             Some(Err(error)) => {
