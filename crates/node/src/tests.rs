@@ -248,3 +248,30 @@ async fn the_admin_interface_answers_in_envoys_forms() {
     assert_eq!(get(admin, "/ready").await, (503, "DRAINING\n".into()));
     assert_eq!(node.listeners(), []);
 }
+
+#[tokio::test]
+async fn a_keep_alive_connection_comes_back_when_its_listener_changed() {
+    let one = server("one").await;
+    let (address, plane, _stop) = control_plane(assets(1, gateway(one))).await;
+    let node = Node::start(config(address)).await.unwrap();
+    eventually("it serves", async || node.readiness() == Readiness::Live).await;
+    let gateway_address = listener_of(&node);
+    let mut held = TcpStream::connect(gateway_address).await.unwrap();
+    let mut ask = async || {
+        held.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\none") {
+            let count = held.read_buf(&mut answer).await.unwrap();
+            assert!(count > 0, "closed too early: {answer:?}");
+        }
+        String::from_utf8(answer).unwrap().to_ascii_lowercase()
+    };
+    assert!(!ask().await.contains("connection: close"));
+    let mut changed = gateway(one);
+    changed[2].2 = http_listener("l", ([127, 0, 0, 1], 0).into(), "r2");
+    changed[3] = (type_url::ROUTE, "r2", routes("r2", "c", None));
+    plane.assets.send_replace(assets(2, changed));
+    eventually("the connection is asked to end", async || ask().await.contains("connection: close")).await;
+    assert_eq!(listener_of(&node), gateway_address, "the socket stayed");
+    assert_eq!(get(gateway_address, "/").await, (200, "one".into()));
+}
