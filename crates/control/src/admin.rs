@@ -32,9 +32,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tracing::debug;
 
+use crate::command::Command;
 use crate::feeds::Feeds;
 use crate::shared::Shared;
-use crate::writer::Command;
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -9,9 +9,9 @@ use outrigger_xds::{ClientId, Event, Provider, Subscription};
 use tonic::Status;
 use tracing::warn;
 
+use crate::command::Command;
 use crate::identity::identify;
 use crate::shared::Shared;
-use crate::writer::Command;
 
 /// The xDS server's view of the control plane.
 pub struct Door(pub Arc<Shared>);

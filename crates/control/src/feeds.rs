@@ -8,9 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use crate::command::Command;
 use crate::mesh_file::{LOOK, MeshFile};
 use crate::shared::Shared;
-use crate::writer::Command;
 
 /// Asks a feed to look now; answered when what it found was passed on.
 type Ask = oneshot::Sender<()>;

@@ -5,6 +5,7 @@
 //! applies changes, compiles and publishes. They share `shared::Shared` and nothing else.
 
 mod admin;
+mod command;
 mod config;
 mod door;
 mod feeds;

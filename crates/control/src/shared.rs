@@ -10,9 +10,9 @@ use outrigger_base::{ClusterId, Diagnostic, Kind};
 use outrigger_mesh::Snapshot;
 use tokio::sync::mpsc;
 
+use crate::command::Command;
 use crate::metrics::Metrics;
 use crate::proxies::Proxies;
-use crate::writer::Command;
 
 /// The state that the writer published last.
 pub struct Published {

@@ -13,12 +13,13 @@ use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use crate::admin;
+use crate::command::Command;
 use crate::config::{Config, StartError};
 use crate::door::Door;
 use crate::feeds::Feeds;
 use crate::mesh_file::{MeshFile, Settings};
 use crate::shared::Shared;
-use crate::writer::{Command, Writer};
+use crate::writer::Writer;
 
 /// The namespace of objects that name none.
 const DEFAULT_NAMESPACE: &str = "default";

@@ -18,35 +18,13 @@ use outrigger_xds::ClientId;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info};
 
+use crate::command::Command;
 use crate::config::{Config, Observer};
 use crate::findings::Findings;
 use crate::mesh_file::Settings;
 use crate::objects::Objects;
 use crate::shared::{Published, Shared};
 use crate::views::Views;
-
-/// What the writer is told.
-pub enum Command {
-    /// A source has something to say.
-    Load {
-        /// Which.
-        source: usize,
-        /// What.
-        load: Load,
-        /// When it was noticed.
-        since: Instant,
-    },
-    /// The file of mesh-wide settings changed.
-    Settings(Box<Settings>, Instant),
-    /// A proxy came.
-    Connected(ClientId, Arc<Proxy>),
-    /// A proxy left.
-    Left(ClientId),
-    /// Answer when everything before this was applied.
-    Barrier(oneshot::Sender<()>),
-    /// End.
-    Stop,
-}
 
 /// The mesh and everything that follows from it.
 pub struct Writer {
