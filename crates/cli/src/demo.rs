@@ -10,12 +10,12 @@ use outrigger_scenario::{Engine, Listed, Options, Silent, builtin, load, run as 
 
 use self::show::Show;
 use crate::arguments::{DemoArguments, EngineName};
-use crate::fail;
+use crate::{fail, print};
 
 /// Runs a scenario; exit code 0 only if everything held, 2 for wrong usage.
 pub fn run(arguments: &DemoArguments) -> ExitCode {
     if arguments.schema {
-        println!("{:#}", schema());
+        print(format_args!("{:#}\n", schema()));
         return ExitCode::SUCCESS;
     }
     if arguments.list {
@@ -54,7 +54,7 @@ pub fn run(arguments: &DemoArguments) -> ExitCode {
     };
     if arguments.json {
         match serde_json::to_string_pretty(&verdict) {
-            Ok(text) => println!("{text}"),
+            Ok(text) => print(text + "\n"),
             Err(error) => return fail(1, error),
         }
     }
@@ -75,13 +75,21 @@ fn options(arguments: &DemoArguments) -> Result<Options, String> {
         EngineName::Envoy => Engine::Envoy,
     };
     let envoy = arguments.envoy.clone().or_else(|| std::env::var_os("OUTRIGGER_ENVOY").map(PathBuf::from));
+    let envoy = envoy.or_else(envoy_of_tests).or_else(envoy_on_path);
+    if engine == Engine::Envoy && !envoy.as_deref().is_some_and(Path::is_file) {
+        return Err(
+            "there is no Envoy here: name its binary with --envoy or OUTRIGGER_ENVOY, put envoy on PATH, \
+                    or let `scripts/setup test` install one into target/venv"
+                .into(),
+        );
+    }
     Ok(Options {
         engine,
         requests: arguments.requests,
         keep: arguments.keep,
         proxy: beside("outrigger-proxy")?,
         hello: beside("hello")?,
-        envoy: envoy.or_else(envoy_of_tests),
+        envoy,
         outrigger,
     })
 }
@@ -93,13 +101,18 @@ fn envoy_of_tests() -> Option<PathBuf> {
     versions.map(|v| v.path().join("site-packages/envoy/_bin/envoy")).find(|p| p.is_file())
 }
 
+fn envoy_on_path() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join("envoy")).find(|p| p.is_file())
+}
+
 fn list() -> ExitCode {
     let examples = examples();
     if examples.is_empty() {
         return fail(2, "no folder of examples here; outrigger demo takes any folder with a scenario.yaml");
     }
     for listed in examples {
-        println!("{:<20} {}", listed.name, listed.title);
+        print(format_args!("{:<20} {}\n", listed.name, listed.title));
     }
     ExitCode::SUCCESS
 }

@@ -9,7 +9,7 @@ use outrigger_explain::{
 };
 
 use crate::arguments::{ExplainArguments, RoleName};
-use crate::fail;
+use crate::{fail, print};
 
 /// Exit codes: 0 when a decision was computed (a 404 is one too), 1 when manifests were refused,
 /// 2 for wrong usage.
@@ -35,12 +35,12 @@ pub fn run(arguments: ExplainArguments) -> ExitCode {
         Err(error) => return fail(2, error),
     };
     if !arguments.json {
-        print!("{explanation}");
+        print(explanation);
         return ExitCode::SUCCESS;
     }
     match serde_json::to_string_pretty(&explanation) {
         Ok(text) => {
-            println!("{text}");
+            print(text + "\n");
             ExitCode::SUCCESS
         }
         Err(error) => fail(1, error),

@@ -30,6 +30,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Prints a result to standard output. Whoever reads it may have had enough (`| head`): that is no
+/// failure.
+fn print(text: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let _ = write!(out, "{text}").and_then(|()| out.flush());
+}
+
 /// Prints why something cannot be done, and gives the exit code for it.
 fn fail(code: u8, message: impl std::fmt::Display) -> ExitCode {
     eprintln!("outrigger: {message}");

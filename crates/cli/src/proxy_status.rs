@@ -1,11 +1,12 @@
 //! `outrigger proxy-status`.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use serde_json::Value;
 
 use crate::arguments::ProxyStatusArguments;
-use crate::{admin, fail};
+use crate::{admin, fail, print};
 
 const TYPES: [&str; 4] = ["CDS", "LDS", "EDS", "RDS"];
 
@@ -20,19 +21,20 @@ pub fn run(arguments: &ProxyStatusArguments) -> ExitCode {
         proxies.retain(|proxy| text(&proxy["id"]).contains(name) || text(&proxy["name"]).contains(name));
     }
     if arguments.json {
-        println!("{:#}", Value::Array(proxies));
+        print(format_args!("{:#}\n", Value::Array(proxies)));
         return ExitCode::SUCCESS;
     }
     let mut rows = vec![["NAME", "ROLE", "CDS", "LDS", "EDS", "RDS", "ADDRESS"].map(str::to_string).to_vec()];
     rows.extend(proxies.iter().map(row));
-    print_table(&rows);
+    let mut out = table(&rows);
     for proxy in &proxies {
         for kind in TYPES {
             if let Some(error) = proxy["types"][kind]["error"].as_str() {
-                println!("\n{} refuses {kind}: {error}", text(&proxy["name"]));
+                let _ = writeln!(out, "\n{} refuses {kind}: {error}", text(&proxy["name"]));
             }
         }
     }
+    print(out);
     ExitCode::SUCCESS
 }
 
@@ -48,13 +50,15 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn print_table(rows: &[Vec<String>]) {
+fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |n: usize| rows.iter().filter_map(|row| row.get(n)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|n| width(n).unwrap_or(0)).collect();
+    let mut out = String::new();
     for row in rows {
         let cells: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        println!("{}", cells.join("   ").trim_end());
+        let _ = writeln!(out, "{}", cells.join("   ").trim_end());
     }
+    out
 }

@@ -99,8 +99,6 @@ fn xds_cluster(host: &str, port: u16) -> Value {
         "name": "xds-grpc",
         "type": kind,
         "connect_timeout": "1s",
-        // A control plane that comes back is found again soon.
-        "dns_refresh_rate": "5s",
         "load_assignment": endpoint_of("xds-grpc", host, port),
         "upstream_connection_options": { "tcp_keepalive": { "keepalive_time": 30 } },
         "typed_extension_protocol_options": {

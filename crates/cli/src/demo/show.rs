@@ -1,8 +1,13 @@
 //! A scenario as a person sees it: hosts coming up, who answers how often, then expected and seen.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 use outrigger_scenario::{Answer, Event, Observer, StepResult, Verdict};
+
+/// A line to standard output.
+macro_rules! say {
+    ($($words:tt)*) => { crate::print(format_args!("{}\n", format_args!($($words)*))) };
+}
 
 /// Columns of a bar that stands for all requests.
 const BAR: usize = 30;
@@ -18,40 +23,40 @@ pub struct Show {
 
 impl Show {
     pub fn new(title: &str) -> Show {
-        println!("{title}\n");
+        say!("{title}\n");
         Show { live: std::io::stdout().is_terminal(), drawn: 0 }
     }
 
     /// The table at the end.
     pub fn verdict(&mut self, verdict: &Verdict) {
         self.erase();
-        println!("\n{:<62} {:>18} {:>26}", "", "expected", "seen");
+        say!("\n{:<62} {:>18} {:>26}", "", "expected", "seen");
         for step in &verdict.steps {
             for check in &step.checks {
                 let mark = if check.passed { "ok  " } else { "FAIL" };
                 let what = shorten(&format!("{}. {}", step.index, check.what), 57);
-                println!("{mark} {what:<57} {:>18} {:>26}", check.expected, check.seen);
+                say!("{mark} {what:<57} {:>18} {:>26}", check.expected, check.seen);
             }
             if let Some(error) = &step.error {
-                println!("FAIL {}. {}: {error}", step.index, step.title);
+                say!("FAIL {}. {}: {error}", step.index, step.title);
             }
         }
         if let Some(error) = &verdict.error {
-            println!("\nThe run broke off: {error}");
+            say!("\nThe run broke off: {error}");
             verdict.logs.iter().for_each(|log| show_log(&log.process, &log.lines));
         }
         if let Some(directory) = &verdict.directory {
-            println!("\nlogs and manifests: {}", directory.display());
+            say!("\nlogs and manifests: {}", directory.display());
         }
         let (scenario, engine, seconds) = (&verdict.scenario, verdict.engine, verdict.seconds);
         let word = if verdict.passed { "holds" } else { "DOES NOT HOLD" };
-        println!("\n{scenario} {word} on the {engine} engine ({seconds:.1} s)");
+        say!("\n{scenario} {word} on the {engine} engine ({seconds:.1} s)");
     }
 
     fn erase(&mut self) {
         if self.drawn > 0 {
             // Up over what was drawn, then erase to the end of the screen.
-            print!("\x1b[{}A\x1b[J", self.drawn);
+            crate::print(format_args!("\x1b[{}A\x1b[J", self.drawn));
             self.drawn = 0;
         }
     }
@@ -61,11 +66,10 @@ impl Show {
             return;
         }
         self.erase();
-        println!("    {done} of {of}");
+        say!("    {done} of {of}");
         let shown = answers.iter().take(LINES);
         self.drawn = 1 + shown.len();
         shown.for_each(|answer| show_answer(answer, done));
-        let _ = std::io::stdout().flush();
     }
 
     fn finished(&mut self, step: &StepResult) {
@@ -76,12 +80,12 @@ impl Show {
             return;
         }
         for check in step.checks.iter().filter(|c| !c.passed) {
-            println!("    FAIL {}: expected {}, seen {}", check.what, check.expected, check.seen);
+            say!("    FAIL {}: expected {}, seen {}", check.what, check.expected, check.seen);
         }
         if let Some(error) = &step.error {
-            println!("    FAIL {error}");
+            say!("    FAIL {error}");
         }
-        step.diagnostics.iter().for_each(|finding| println!("    {finding}"));
+        step.diagnostics.iter().for_each(|finding| say!("    {finding}"));
         step.logs.iter().for_each(|log| show_log(&log.process, &log.lines));
     }
 }
@@ -89,17 +93,17 @@ impl Show {
 impl Observer for Show {
     fn event(&mut self, event: Event) {
         match event {
-            Event::ControlUp => println!("control plane is up"),
+            Event::ControlUp => say!("control plane is up"),
             Event::HostUp { host, addresses, plays } => {
                 let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-                println!("{host:<12} {:<16} {plays}", addresses.join(" "));
+                say!("{host:<12} {:<16} {plays}", addresses.join(" "));
             }
-            Event::HostDown { host } => println!("{host} is gone"),
-            Event::StepStarted { index, of, title } => println!("\n[{index}/{of}] {title}"),
+            Event::HostDown { host } => say!("{host} is gone"),
+            Event::StepStarted { index, of, title } => say!("\n[{index}/{of}] {title}"),
             Event::Answers { done, of, answers, .. } => self.answers(done, of, &answers),
             Event::StepFinished(step) => self.finished(&step),
-            Event::Diagnostic(finding) => println!("    {finding}"),
-            Event::Note(note) => println!("    {note}"),
+            Event::Diagnostic(finding) => say!("    {finding}"),
+            Event::Note(note) => say!("    {note}"),
         }
     }
 }
@@ -107,12 +111,12 @@ impl Observer for Show {
 fn show_answer(answer: &Answer, total: u64) {
     let share = answer.count as f64 / total.max(1) as f64;
     let bar = "█".repeat((share * BAR as f64).round() as usize);
-    println!("    {:>7} {:>6.1} %  {bar:<BAR$}  {}", answer.count, share * 100.0, shorten(&answer.text, 70));
+    say!("    {:>7} {:>6.1} %  {bar:<BAR$}  {}", answer.count, share * 100.0, shorten(&answer.text, 70));
 }
 
 fn show_log(process: &str, lines: &[String]) {
-    println!("    last lines of {process}:");
-    lines.iter().for_each(|line| println!("      {line}"));
+    say!("    last lines of {process}:");
+    lines.iter().for_each(|line| say!("      {line}"));
 }
 
 fn shorten(text: &str, most: usize) -> String {
