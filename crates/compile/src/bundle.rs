@@ -47,8 +47,10 @@ pub struct Bundle {
 #[derive(Debug, Clone)]
 pub(crate) struct Memo {
     pub(crate) view: Arc<View>,
-    /// About listeners and routes.
-    pub(crate) ways: Arc<[Diagnostic]>,
+    /// About listeners.
+    pub(crate) listeners: Arc<[Diagnostic]>,
+    /// About routes.
+    pub(crate) routes: Arc<[Diagnostic]>,
     /// About what rules refer to.
     pub(crate) references: Arc<[Diagnostic]>,
 }

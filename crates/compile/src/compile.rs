@@ -38,15 +38,15 @@ pub fn compile(snapshot: &Snapshot, view: &View) -> Bundle {
     for service in &world.services {
         clusters::of_service(&world, service, &mut clusters, &mut endpoints);
     }
-    let ways = ways(&world);
-    let references = references::findings(&world);
-    let memo =
-        Memo { view: Arc::new(view.clone()), ways: ways.diagnostics.into(), references: references.into() };
+    let (listeners, of_listeners) = listeners(&world);
+    let (routes, of_routes) = routes(&world);
+    let references = references::findings(&world).into();
+    let memo = Memo { view: Arc::new(view.clone()), listeners: of_listeners, routes: of_routes, references };
     Bundle {
         clusters: Arc::new(clusters),
         endpoints: Arc::new(endpoints),
-        listeners: Arc::new(ways.listeners),
-        routes: Arc::new(ways.routes),
+        listeners,
+        routes,
         diagnostics: memo.diagnostics(),
         memo,
     }
@@ -60,53 +60,60 @@ pub fn recompile(previous: &Bundle, snapshot: &Snapshot, view: &View, touched: &
     }
     let scope = Scope::new(snapshot, view);
     let stale = Stale::of(&scope, touched);
-    if !stale.ways && touched.services.is_empty() && touched.rules.is_empty() {
+    if !stale.listeners && !stale.routes && touched.services.is_empty() && touched.rules.is_empty() {
         return with_endpoints(previous, &scope, touched);
     }
     let world = World::new(snapshot, view);
     let (clusters, endpoints) = destinations(previous, &world, touched, &stale);
-    let (listeners, routes, complaints) = if stale.ways {
-        let ways = ways(&world);
-        (Arc::new(ways.listeners), Arc::new(ways.routes), ways.diagnostics.into())
+    let before = &previous.memo;
+    let (listeners, of_listeners) = if stale.listeners {
+        listeners(&world)
     } else {
-        (previous.listeners.clone(), previous.routes.clone(), previous.memo.ways.clone())
+        (previous.listeners.clone(), before.listeners.clone())
     };
+    let (routes, of_routes) =
+        if stale.routes { routes(&world) } else { (previous.routes.clone(), before.routes.clone()) };
     let references = references::findings(&world).into();
-    let memo = Memo { view: previous.memo.view.clone(), ways: complaints, references };
-    let diagnostics = memo.diagnostics();
+    let memo = Memo { view: before.view.clone(), listeners: of_listeners, routes: of_routes, references };
     let bundle = Bundle {
         clusters: Arc::new(clusters),
         endpoints: Arc::new(endpoints),
         listeners,
         routes,
-        diagnostics,
+        diagnostics: memo.diagnostics(),
         memo,
     };
     bundle.sharing(previous)
 }
 
-/// Listeners and routes: how requests find their cluster.
-struct Ways {
-    listeners: Resources,
-    routes: Resources,
-    diagnostics: Vec<Diagnostic>,
+/// A part of a bundle, and what is wrong with it.
+type Part = (Arc<Resources>, Arc<[Diagnostic]>);
+
+fn listeners(world: &World<'_>) -> Part {
+    let mut diagnostics = Vec::new();
+    let listeners = if world.is_gateway() {
+        let ports = listeners::gateway_ports(world, &mut diagnostics);
+        listeners::of_gateway(world, &ports)
+    } else {
+        listeners::of_sidecar(world, &mut diagnostics)
+    };
+    (Arc::new(listeners), diagnostics.into())
 }
 
-fn ways(world: &World<'_>) -> Ways {
+fn routes(world: &World<'_>) -> Part {
     let mut diagnostics = Vec::new();
     let mut routes = Resources::new();
     let mut add = |(configuration, origins): routes::Configuration| {
         let compiled = encode::resource(&configuration.name, &configuration, &origins);
         routes.insert(compiled.name.clone(), Arc::new(compiled));
     };
-    let listeners = if world.is_gateway() {
-        let ports = listeners::gateway_ports(world, &mut diagnostics);
-        for port in &ports {
+    if world.is_gateway() {
+        // Ports that were lost are the listeners' complaint.
+        for port in listeners::gateway_ports(world, &mut Vec::new()) {
             if let Some(name) = port.routes() {
                 add(routes::gateway_configuration(world, name, &port.servers, &mut diagnostics));
             }
         }
-        listeners::of_gateway(world, &ports)
     } else {
         let mut ports = binds::http_ports(world);
         if routes::has_unknown_hosts(world) {
@@ -118,9 +125,8 @@ fn ways(world: &World<'_>) -> Ways {
         for (service, port) in binds::sniffed_by_address(world) {
             add(routes::sniffed_configuration(world, service, port, &mut diagnostics));
         }
-        listeners::of_sidecar(world, &mut diagnostics)
-    };
-    Ways { listeners, routes, diagnostics }
+    }
+    (Arc::new(routes), diagnostics.into())
 }
 
 /// What a change concerns.
@@ -129,20 +135,25 @@ struct Stale {
     hosts: AHashSet<Host>,
     /// DestinationRules that changed; clusters that came from them, or will, have to be built again.
     rules: AHashSet<ResourceKey>,
-    /// Listeners and routes have to be built again.
-    ways: bool,
+    /// Listeners have to be built again.
+    listeners: bool,
+    /// Routes have to be built again.
+    routes: bool,
 }
 
 impl Stale {
     fn of(scope: &Scope<'_>, touched: &Touched) -> Stale {
         let at_endpoints = |host: &Host| scope.own_service(host).is_some_and(|s| binds::follow_endpoints(s));
-        let concerns_ways = |rule: &ResourceKey| rule.kind != Kind::GATEWAY || scope.is_gateway();
+        let services = !touched.services.is_empty()
+            || (!scope.is_gateway() && touched.endpoints.iter().any(|key| at_endpoints(&key.host)));
+        let rule_of = |kind: Kind| touched.rules.iter().any(|key| key.kind == kind);
+        let ways =
+            services || rule_of(Kind::VIRTUAL_SERVICE) || (scope.is_gateway() && rule_of(Kind::GATEWAY));
         Stale {
             hosts: touched.services.iter().chain(&touched.endpoints).map(|key| key.host.clone()).collect(),
             rules: touched.rules.iter().filter(|key| key.kind == Kind::DESTINATION_RULE).cloned().collect(),
-            ways: !touched.services.is_empty()
-                || touched.rules.iter().any(concerns_ways)
-                || (!scope.is_gateway() && touched.endpoints.iter().any(|key| at_endpoints(&key.host))),
+            listeners: ways || rule_of(Kind::DESTINATION_RULE),
+            routes: ways,
         }
     }
 }
@@ -247,7 +258,10 @@ fn shared(fresh: Arc<Resources>, previous: &Arc<Resources>) -> Arc<Resources> {
 
 impl Memo {
     fn diagnostics(&self) -> Vec<Diagnostic> {
-        let mut all: Vec<Diagnostic> = self.ways.iter().chain(self.references.iter()).cloned().collect();
+        let mut all: Vec<Diagnostic> = [&self.listeners, &self.routes, &self.references]
+            .into_iter()
+            .flat_map(|part| part.iter().cloned())
+            .collect();
         all.sort();
         all.dedup();
         all

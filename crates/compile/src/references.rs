@@ -1,18 +1,23 @@
 //! What rules refer to that does not exist, and parts of them that nothing can reach.
 
+use std::sync::Arc;
+
+use ahash::AHashSet;
 use outrigger_api::{Destination, HttpRoute};
 use outrigger_base::{Code, Diagnostic};
-use outrigger_mesh::VirtualServiceRule;
+use outrigger_mesh::{GatewayRule, VirtualServiceRule};
 
 use crate::destination;
-use crate::routes::{Asked, always_matches};
+use crate::routes::{Asked, MESH, always_matches};
 use crate::world::World;
 
 /// Findings about the VirtualServices that concern proxies of this view.
 pub(crate) fn findings(world: &World<'_>) -> Vec<Diagnostic> {
     let served = served_gateways(world);
+    let existing: AHashSet<String> = world.snapshot.gateways.iter().map(|gateway| name(gateway)).collect();
     let mut findings = Vec::new();
     for rule in &world.virtual_services {
+        findings.extend(missing_gateways(rule, &existing));
         let concerns = if world.is_gateway() {
             served.iter().any(|name| Asked { world, gateway: Some(name), port: 0 }.is_attached(rule))
         } else {
@@ -31,7 +36,26 @@ fn served_gateways(world: &World<'_>) -> Vec<String> {
         return Vec::new();
     }
     let selected = world.snapshot.gateways.iter().filter(|gateway| world.view.matches(&gateway.selector));
-    selected.map(|gateway| format!("{}/{}", gateway.key.namespace, gateway.key.name)).collect()
+    selected.map(|gateway| name(gateway)).collect()
+}
+
+/// A Gateway as VirtualServices name it.
+fn name(gateway: &GatewayRule) -> String {
+    format!("{}/{}", gateway.key.namespace, gateway.key.name)
+}
+
+/// Gateways that a rule wants to be attached to and that do not exist. Whoever sees the rule is told:
+/// there is no proxy that it would concern.
+fn missing_gateways(rule: &VirtualServiceRule, existing: &AHashSet<String>) -> Vec<Diagnostic> {
+    let named = rule.gateways.iter().enumerate();
+    let missing = named.filter(|(_, gateway)| ***gateway != *MESH && !existing.contains(&***gateway));
+    let warn = |(at, gateway): (usize, &Arc<str>)| {
+        Diagnostic::warning(Code::MISSING_REFERENCE, format!("there is no Gateway {gateway}"))
+            .with_object(rule.key.clone())
+            .with_field(format!("spec.gateways[{at}]"))
+            .with_advice("apply the Gateway, or write NAMESPACE/NAME for one of another namespace")
+    };
+    missing.map(warn).collect()
 }
 
 fn of_rule(world: &World<'_>, rule: &VirtualServiceRule, findings: &mut Vec<Diagnostic>) {

@@ -17,4 +17,4 @@ pub(crate) use self::outbound::{
     Configuration, PORT_OF_UNKNOWN_HOSTS, configuration as outbound_configuration, has_unknown_hosts,
     sniffed_configuration,
 };
-pub(crate) use self::virtual_service::{Asked, always_matches, applies};
+pub(crate) use self::virtual_service::{Asked, MESH, always_matches, applies};

@@ -9,7 +9,7 @@ use outrigger_proto::envoy::config::listener::v3::{Filter, FilterChain, FilterCh
 use super::filters::{self, Inspection, PLAIN_HTTP};
 use super::http::{self, Routes};
 use super::passthrough;
-use super::plan::{Built, Place, listener};
+use super::plan::{Built, Place, listener, of_raw_bytes};
 use super::tcp;
 use crate::encode::number;
 use crate::names;
@@ -65,30 +65,30 @@ fn of_inbound_port(world: &World<'_>, port: &InboundPort, origins: &[ResourceKey
     if port.protocol.is_http() {
         vec![chain(to_port, requests())]
     } else if port.protocol == AppProtocol::Auto {
-        vec![chain(plain_http(to_port.clone()), requests()), chain(to_port, bytes())]
+        let bytes = chain(to_port.clone(), bytes());
+        vec![chain(plain_http(to_port), requests()), of_raw_bytes(&bytes), bytes]
     } else {
         vec![chain(to_port, bytes())]
     }
 }
 
 /// Ports that no service leads to.
-fn of_other_ports(world: &World<'_>) -> [FilterChain; 2] {
+fn of_other_ports(world: &World<'_>) -> [FilterChain; 3] {
     let cluster = names::INBOUND_PASSTHROUGH;
     let routes = routes::inbound_configuration(world, cluster, "inbound|http|0", true, &[]);
     let requests = http::manager(world, cluster.to_string(), Routes::Inline(Box::new(routes)));
-    [
-        FilterChain {
-            name: "virtualInbound-catchall-http".to_string(),
-            filter_chain_match: Some(plain_http(FilterChainMatch::default())),
-            filters: vec![requests],
-            ..Default::default()
-        },
-        FilterChain {
-            name: names::VIRTUAL_INBOUND.to_string(),
-            filters: vec![tcp::to_cluster(world, cluster, None)],
-            ..Default::default()
-        },
-    ]
+    let bytes = FilterChain {
+        name: names::VIRTUAL_INBOUND.to_string(),
+        filters: vec![tcp::to_cluster(world, cluster, None)],
+        ..Default::default()
+    };
+    let http = FilterChain {
+        name: "virtualInbound-catchall-http".to_string(),
+        filter_chain_match: Some(plain_http(FilterChainMatch::default())),
+        filters: vec![requests],
+        ..Default::default()
+    };
+    [http, of_raw_bytes(&bytes), bytes]
 }
 
 fn plain_http(matches: FilterChainMatch) -> FilterChainMatch {

@@ -62,6 +62,9 @@ impl Planned {
         routes: String,
         cidr: Option<Cidr>,
     ) {
+        if self.plan.sniffs_http(cidr) {
+            return;
+        }
         let name = names::listener(address.unwrap_or_else(|| world.view.families.wildcard()), port);
         let filter = http::manager(world, format!("outbound_{name}"), Routes::Named(routes));
         let matches = Match { cidrs: cidr.into_iter().collect(), ..Default::default() };

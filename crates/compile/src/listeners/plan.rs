@@ -110,6 +110,11 @@ impl Plan {
         self.claims.get(&Claim { cidr: None, sni: None, any_tls: false, http: false })
     }
 
+    /// Whether plain HTTP to a range, or to everything, is taken.
+    pub(super) fn sniffs_http(&self, cidr: Option<Cidr>) -> bool {
+        self.claims.contains_key(&Claim { cidr, sni: None, any_tls: false, http: true })
+    }
+
     /// Whether it is without a chain.
     pub(super) fn is_empty(&self) -> bool {
         self.chains.is_empty()
@@ -124,7 +129,7 @@ impl Plan {
         let mut listener = listener(world, place);
         let needs_rest = self.owner_of_rest().is_none();
         listener.default_filter_chain = rest.filter(|_| needs_rest);
-        listener.filter_chains = self.chains.into_iter().map(filter_chain).collect();
+        listener.filter_chains = self.chains.into_iter().flat_map(|c| filter_chains(c, http)).collect();
         filters::inspect(&mut listener, world, Inspection { tls, http, except: &[] });
         (listener, origins)
     }
@@ -162,6 +167,22 @@ pub(super) fn listener(world: &World<'_>, place: &Place<'_>) -> Listener {
 
 fn at(address: IpAddr, port: u16) -> core::Address {
     core::Address { address: Some(socket_address(&address.to_string(), port)) }
+}
+
+/// A chain for bytes beside one that sniffs HTTP stands twice. The latter asks for a raw transport, and
+/// a chain that asks for none is passed over as soon as one does and fits, though that may then fail at
+/// the protocol (envoy: FilterChainMatch, "filter chains which most specifically match continue").
+fn filter_chains(chain: Chain, beside_http: bool) -> Vec<FilterChain> {
+    let takes_bytes = !chain.sniffs_http && chain.matches.sni.is_empty() && !chain.matches.any_tls;
+    let written = filter_chain(chain);
+    if beside_http && takes_bytes { vec![of_raw_bytes(&written), written] } else { vec![written] }
+}
+
+/// The same chain for connections without TLS.
+pub(super) fn of_raw_bytes(chain: &FilterChain) -> FilterChain {
+    let mut raw = chain.clone();
+    raw.filter_chain_match.get_or_insert_default().transport_protocol = "raw_buffer".to_string();
+    raw
 }
 
 fn filter_chain(chain: Chain) -> FilterChain {

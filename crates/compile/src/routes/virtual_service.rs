@@ -12,7 +12,7 @@ use crate::provenance;
 use crate::world::World;
 
 /// The name that VirtualServices use for sidecars among their gateways.
-const MESH: &str = "mesh";
+pub(crate) const MESH: &str = "mesh";
 
 /// Who asks: a listener of proxies that we know.
 pub(crate) struct Asked<'a> {

@@ -64,7 +64,14 @@ fn a_gateway_hears_only_about_its_own_rules() {
     );
     let rule = virtual_service("a", "", spec);
     let missing = ["VirtualService/default/a spec.http[0].route[0].destination.host OUT0007"];
-    assert_eq!(Fixture::new(&(edge + &rule)).gateway().findings(), missing);
-    assert_eq!(Fixture::new(&rule).gateway().findings(), Vec::<String>::new());
-    assert_eq!(Fixture::new(&rule).sidecar().findings(), Vec::<String>::new());
+    let fixture = Fixture::new(&(edge + &rule));
+    assert_eq!(fixture.gateway().findings(), missing);
+    assert_eq!(fixture.sidecar().findings(), Vec::<String>::new());
+}
+
+#[test]
+fn a_gateway_that_does_not_exist_is_named() {
+    let spec = "  hosts: [a.com]\n  gateways: [mesh, gone]\n  http: [{directResponse: {status: 200}}]";
+    let sent = Fixture::new(&virtual_service("a", "", spec)).sidecar();
+    assert_eq!(sent.findings(), ["VirtualService/default/a spec.gateways[1] OUT0007"]);
 }

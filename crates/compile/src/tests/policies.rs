@@ -30,7 +30,7 @@ fn limits_and_timeouts_are_the_rules_or_none() {
         "{connectionPool: {tcp: {maxConnections: 7, connectTimeout: 2s, tcpKeepalive: {time: 60s, probes: 3}}, \
          http: {http1MaxPendingRequests: 8, http2MaxRequests: 9, maxRequestsPerConnection: 4, idleTimeout: 30s}}}",
     );
-    let limits = cluster.circuit_breakers.as_ref().unwrap().thresholds[0].clone();
+    let limits = cluster.circuit_breakers.as_ref().unwrap().thresholds[0];
     assert_eq!(limits.max_connections.unwrap().value, 7);
     assert_eq!(limits.max_pending_requests.unwrap().value, 8);
     assert_eq!(limits.max_requests.unwrap().value, 9);
