@@ -3,10 +3,11 @@
 mod clusters;
 mod config_dump;
 mod listeners;
-mod render;
 mod render_cluster;
+mod render_listener;
 mod render_route;
 mod stats;
+mod value;
 
 use serde_json::json;
 

@@ -7,7 +7,7 @@ use outrigger_proxy::ClusterState;
 use outrigger_traffic::{Discovery, Endpoint, Health, Limits};
 use serde_json::{Value, json};
 
-use super::render::socket_address;
+use super::value::socket_address;
 use crate::serve::Answer;
 use crate::state::NodeState;
 

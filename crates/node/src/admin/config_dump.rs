@@ -10,8 +10,8 @@ use outrigger_proxy::timestamp;
 use outrigger_traffic::Listener;
 use serde_json::{Value, json};
 
-use super::render::listener;
 use super::render_cluster::{cluster, load_assignment};
+use super::render_listener::listener;
 use super::render_route::route_config;
 use crate::assembly::Assembly;
 use crate::metadata;

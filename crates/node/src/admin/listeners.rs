@@ -7,7 +7,7 @@ use std::sync::Arc;
 use outrigger_proxy::BoundListener;
 use serde_json::json;
 
-use super::render::socket_address;
+use super::value::socket_address;
 use crate::serve::Answer;
 use crate::state::NodeState;
 

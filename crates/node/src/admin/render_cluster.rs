@@ -5,7 +5,7 @@ use outrigger_traffic::{
 };
 use serde_json::{Value, json};
 
-use super::render::{compact, duration, metadata, socket_address};
+use super::value::{compact, duration, metadata, socket_address};
 
 pub fn cluster(entry: &ClusterEntry) -> Value {
     let cluster = &entry.cluster;

@@ -7,7 +7,7 @@ use outrigger_traffic::{
 };
 use serde_json::{Value, json};
 
-use super::render::{compact, duration, limit, metadata, strings};
+use super::value::{compact, duration, limit, metadata, strings};
 
 pub fn route_config(config: &RouteConfig) -> Value {
     let mut rendered = compact(json!({
