@@ -1,5 +1,5 @@
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -22,16 +22,16 @@ pub enum ResolveError {
     Unreachable(#[from] io::Error),
 }
 
-/// The first address of a host, asked of the name server of the machine whose thread calls this, in
-/// the order in which a C library with `ndots:5` asks.
-pub async fn resolve(host: &str, search: &[String]) -> Result<IpAddr, ResolveError> {
+/// The addresses of a host, at least one and those of IPv4 first, asked of the name server of the
+/// machine whose thread calls this, in the order in which a C library with `ndots:5` asks.
+pub async fn resolve(host: &str, search: &[String]) -> Result<Vec<IpAddr>, ResolveError> {
     const NDOTS: usize = 5;
     let literal = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(address) = literal.parse() {
-        return Ok(address);
+        return Ok(vec![address]);
     }
     if host == "localhost" {
-        return Ok(Ipv4Addr::LOCALHOST.into());
+        return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
     }
     let absolute = host.trim_end_matches('.').to_owned();
     let mut candidates: Vec<String> = Vec::new();
@@ -41,13 +41,10 @@ pub async fn resolve(host: &str, search: &[String]) -> Result<IpAddr, ResolveErr
     let first = if absolute.matches('.').count() >= NDOTS { 0 } else { candidates.len() };
     candidates.insert(first, absolute);
     for name in candidates {
-        for kind in [TYPE_A, TYPE_AAAA] {
-            let answers = ask(&name, kind).await?;
-            match answers.addresses.first() {
-                Some(address) => return Ok(*address),
-                None if !answers.exists => break,
-                None => {}
-            }
+        let mut addresses = ask(&name, TYPE_A).await?.addresses;
+        addresses.extend(ask(&name, TYPE_AAAA).await?.addresses);
+        if !addresses.is_empty() {
+            return Ok(addresses);
         }
     }
     Err(ResolveError::NoSuchName(host.to_owned()))

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -94,10 +95,11 @@ impl Caller {
     async fn connect(&self) -> Result<Connection, String> {
         let host = self.target.url.host().unwrap_or_default();
         let port = self.target.url.port_u16().unwrap_or(80);
-        let address = dns::resolve(host, &self.search).await.map_err(|e| e.to_string())?;
-        let stream = TcpStream::connect((address, port))
-            .await
-            .map_err(|e| format!("cannot connect to {host}: {e}"))?;
+        let addresses = dns::resolve(host, &self.search).await.map_err(|e| e.to_string())?;
+        let addresses: Vec<SocketAddr> = addresses.into_iter().map(|ip| (ip, port).into()).collect();
+        // One after the other: a machine may have only one of the families that the name has.
+        let connected = TcpStream::connect(&addresses[..]).await;
+        let stream = connected.map_err(|e| format!("cannot connect to {host}: {e}"))?;
         // Requests are small; waiting to fill a packet would only add delay.
         let _ = stream.set_nodelay(true);
         let (sender, connection) =
