@@ -218,6 +218,7 @@ impl<'a, 's> Attempts<'a, 's> {
         let before = self.retries.count();
         let Some(policy) = self.retries.policy() else { return Ok(false) };
         let pause = policy.pause(before, &mut &exchange.context.worker.random);
+        exchange.end_try();
         let read_all = exchange.has_read_all();
         match exchange.wait(sleep(pause)).await {
             Ok(()) => Ok(true),

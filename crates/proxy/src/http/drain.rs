@@ -35,11 +35,6 @@ impl LocalDrain {
         })
     }
 
-    /// How far it has come.
-    pub fn phase(&self) -> Phase {
-        self.phase.get()
-    }
-
     /// A place among those who are woken.
     pub fn join(self: &Rc<Self>) -> Seat {
         let key = self.waiting.borrow_mut().insert(None);

@@ -166,11 +166,15 @@ impl<'a, 's, C: Caller> Exchange<'a, 's, C> {
             self.sending_failed = false;
             self.deadlines.response = None;
         }
-        self.deadlines.per_try = None;
+        self.end_try();
         self.deadlines.arrival = None;
         let mut receiving = Pump::default();
         let result = poll_fn(|cx| self.poll_carry(cx, upstream, &mut receiving, tunnel)).await;
         self.story.bytes_sent += receiving.bytes;
+        if matches!(result, Err(Ended::Upstream(_))) {
+            // What did arrive is the client's, as far as it goes out without waiting.
+            poll_fn(|cx| Poll::Ready(self.caller.poll_flush(cx).is_ready())).await;
+        }
         if result.is_ok()
             && let Some(status) = grpc_status(upstream.trailers())
         {
@@ -212,6 +216,11 @@ impl<'a, 's, C: Caller> Exchange<'a, 's, C> {
             (true, Some(timeout)) => Some(Instant::now() + timeout),
             _ => None,
         };
+    }
+
+    /// The time of an attempt is over: it failed, or its response has begun.
+    pub fn end_try(&mut self) {
+        self.deadlines.per_try = None;
     }
 
     fn poll_head(&mut self, cx: &mut TaskContext<'_>, upstream: &mut Upstream) -> Poll<Result<(), Ended>> {

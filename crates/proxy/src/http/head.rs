@@ -100,11 +100,6 @@ impl RequestHead {
         self.method_text = text;
     }
 
-    /// Sets the path with its query, whose text stands in the headers' block.
-    pub fn set_path_span(&mut self, text: Span) {
-        self.path = text;
-    }
-
     /// Sets the authority, whose text stands in the headers' block.
     pub fn set_authority_span(&mut self, text: Span) {
         self.authority = text;
@@ -118,11 +113,6 @@ impl RequestHead {
     /// Replaces the authority.
     pub fn set_authority(&mut self, authority: &[u8]) {
         self.authority = self.headers.load(authority);
-    }
-
-    /// Where the authority stands.
-    pub fn authority_span(&self) -> Span {
-        self.authority
     }
 
     /// The method.

@@ -61,20 +61,16 @@ mod tests {
         let start = Instant::now();
         let mut timer = Timer::default();
         let at = |secs| Some(start + Duration::from_secs(secs));
-        poll_fn(|cx| {
-            assert!(timer.poll_until(cx, at(10)).is_pending());
-            assert!(timer.poll_until(cx, None).is_pending());
-            assert!(timer.poll_until(cx, at(60)).is_pending());
-            timer.poll_until(cx, at(30))
-        })
-        .await;
-        // The last wish of each round counts for the wake-up; the first one rings early.
-        assert!(start.elapsed() >= Duration::from_secs(10));
-        let mut timer = Timer::default();
-        poll_fn(|cx| timer.poll_until(cx, at(40))).await;
+        // Armed for the tenth second, which then is not wanted any more.
+        assert!(poll_fn(|cx| Poll::Ready(timer.poll_until(cx, at(10)).is_pending())).await);
+        poll_fn(|cx| timer.poll_until(cx, at(60))).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(60));
+        // Armed late, then wanted earlier.
+        assert!(poll_fn(|cx| Poll::Ready(timer.poll_until(cx, at(500)).is_pending())).await);
         poll_fn(|cx| timer.poll_until(cx, at(100))).await;
         assert_eq!(start.elapsed(), Duration::from_secs(100));
         poll_fn(|cx| timer.poll_until(cx, at(50))).await;
         assert_eq!(start.elapsed(), Duration::from_secs(100), "a past deadline has passed");
+        assert!(poll_fn(|cx| Poll::Ready(timer.poll_until(cx, None).is_pending())).await);
     }
 }

@@ -1,5 +1,8 @@
 //! The HTTP path of a whole proxy, over real sockets on loopback.
 
+// Helpers of tests may panic like the tests themselves.
+#![allow(clippy::unwrap_used)]
+
 mod basics;
 mod failures;
 mod framing;

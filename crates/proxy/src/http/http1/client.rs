@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::connection::Connection;
-use super::encode;
+use super::encode::{self, Encoder};
 use super::parse::{self, Limits};
 use crate::http::buffer::LARGE;
 use crate::http::head::{BodyLength, Method, RequestHead, ResponseHead};
@@ -126,6 +126,7 @@ impl Http1Upstream {
     /// Both directions carry plain bytes from here on.
     pub fn tunnel(&mut self) {
         self.connection.start_reading(BodyLength::UntilClose);
+        self.connection.start_writing(|_| Encoder::Plain);
     }
 
     /// Gives memory back while it waits for a request.

@@ -127,7 +127,8 @@ pub fn request(
 }
 
 /// Reads a response's head from the start of `input`. `None`: it is not complete. `head` must be
-/// clear. `to` is the request's method; `upgrading` says whether the request asked for an upgrade.
+/// clear. Lines may end in a bare LF, as old servers have it: what is passed on is written anew.
+/// `to` is the request's method; `upgrading` says whether the request asked for an upgrade.
 pub fn response(
     input: &[u8],
     limits: Limits,

@@ -41,7 +41,8 @@ pub fn load_request(
     head.headers.drop_known(Known::Host);
     let path = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).as_bytes();
     if head.method != Method::Connect {
-        if !is_valid_path(path) && !(path == b"*" && head.method == Method::Options) {
+        let whole_server = path == b"*" && head.method == Method::Options;
+        if !is_valid_path(path) && !whole_server {
             return Err(Malformed::Syntax("http1.invalid_url"));
         }
         head.set_path(path);

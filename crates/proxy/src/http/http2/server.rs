@@ -33,7 +33,7 @@ const KEEP_SLOTS: usize = 8;
 /// What the streams of a connection share.
 struct Shared {
     context: Context,
-    slots: RefCell<Vec<Box<Slot>>>,
+    slots: RefCell<Vec<Slot>>,
 }
 
 /// Serves a connection until it ends.
