@@ -71,7 +71,7 @@ pub fn config_dump(shared: &Shared, name: &str) -> Option<Value> {
         .map(|(url, resources)| {
             let versions: BTreeMap<&str, &str> =
                 resources.iter().map(|(name, resource)| (&**name, &*resource.version)).collect();
-            (short_type(url).to_string(), json!(versions))
+            (short_type(url).to_uppercase(), json!(versions))
         })
         .collect();
     Some(json!({
@@ -141,7 +141,7 @@ fn proxy(report: &Report) -> Value {
                 "acked": standing.acked_version(),
                 "error": standing.error(),
             });
-            (short_type(url).to_string(), value)
+            (short_type(url).to_uppercase(), value)
         })
         .collect();
     let worst = report.types.values().map(|standing| standing.state(settled)).max_by_key(|s| gravity(*s));

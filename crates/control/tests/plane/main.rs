@@ -32,12 +32,12 @@ async fn manifests_arrive_as_resources() {
     assert_eq!(status["proxies"][0]["name"], "web.shop");
     assert_eq!(status["proxies"][0]["synced"], true);
     let syncz = plane.get("/debug/syncz").await;
-    for kind in ["cds", "eds", "lds", "rds"] {
+    for kind in ["CDS", "EDS", "LDS", "RDS"] {
         assert_eq!(syncz[0]["types"][kind]["state"], "SYNCED", "{syncz:#}");
         assert_eq!(syncz[0]["types"][kind]["sent"], syncz[0]["types"][kind]["acked"]);
     }
     let dump = plane.get("/debug/config_dump?proxy=web.shop").await;
-    assert_eq!(dump["resources"]["cds"][A], proxy.version("CDS", A));
+    assert_eq!(dump["resources"]["CDS"][A], proxy.version("CDS", A));
     plane.control.stop().await;
 }
 
@@ -101,8 +101,8 @@ async fn a_refusal_is_shown_and_the_rest_is_applied() {
         .await;
     let cds = loop {
         let syncz = plane.get("/debug/syncz").await;
-        if syncz[0]["types"]["cds"]["state"] == "NACKED" {
-            break syncz[0]["types"]["cds"].clone();
+        if syncz[0]["types"]["CDS"]["state"] == "NACKED" {
+            break syncz[0]["types"]["CDS"].clone();
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
@@ -177,7 +177,7 @@ async fn after_a_restart_a_proxy_gets_only_what_changed_meanwhile() {
     plane.converge().await;
     assert_eq!(proxy.updates()[before..], [update]);
     let syncz = plane.get("/debug/syncz").await;
-    assert_eq!(syncz[0]["types"]["lds"]["state"], "SYNCED", "{syncz:#}");
+    assert_eq!(syncz[0]["types"]["LDS"]["state"], "SYNCED", "{syncz:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
