@@ -25,9 +25,10 @@ fn a_declared_port_is_taken_at_its_word() {
 #[test]
 fn the_protocol_of_other_ports_is_found_out() {
     assert_eq!(
-        summary_of(&app("who-knows", 82))[1..3],
+        summary_of(&app("who-knows", 82))[1..4],
         [
-            "chain 0.0.0.0_82 port=82 alpn=http/1.0,http/1.1,h2c -> http default: inbound|82||",
+            "chain 0.0.0.0_82 port=82 raw_buffer alpn=http/1.0,http/1.1,h2c -> http default: inbound|82||",
+            "chain 0.0.0.0_82 port=82 raw_buffer -> inbound|82||",
             "chain 0.0.0.0_82 port=82 -> inbound|82||",
         ]
     );
@@ -39,7 +40,8 @@ fn ports_that_no_service_leads_to_are_passed_through() {
         summary_of(""),
         [
             "chain virtualInbound-blackhole port=15006 -> BlackHoleCluster",
-            "chain virtualInbound-catchall-http alpn=http/1.0,http/1.1,h2c -> http default: InboundPassthroughCluster",
+            "chain virtualInbound-catchall-http raw_buffer alpn=http/1.0,http/1.1,h2c -> http default: InboundPassthroughCluster",
+            "chain virtualInbound raw_buffer -> InboundPassthroughCluster",
             "chain virtualInbound -> InboundPassthroughCluster",
         ]
     );

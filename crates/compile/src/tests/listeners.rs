@@ -26,7 +26,7 @@ fn http_shares_one_listener_per_port() {
     assert_eq!(
         lines(&seen(&yaml), "0.0.0.0_80"),
         [
-            "chain - alpn=http/1.0,http/1.1,h2c -> http routes 80",
+            "chain - raw_buffer alpn=http/1.0,http/1.1,h2c -> http routes 80",
             "else PassthroughFilterChain -> PassthroughCluster"
         ]
     );

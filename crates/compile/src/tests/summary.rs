@@ -71,6 +71,9 @@ fn chain(out: &mut String, word: &str, chain: &FilterChain) {
         for range in &m.prefix_ranges {
             write!(out, " {}/{}", range.address_prefix, range.prefix_len.unwrap().value).unwrap();
         }
+        if !m.transport_protocol.is_empty() {
+            write!(out, " {}", m.transport_protocol).unwrap();
+        }
         for (what, values) in [("sni", &m.server_names), ("alpn", &m.application_protocols)] {
             if !values.is_empty() {
                 write!(out, " {what}={}", values.join(",")).unwrap();
