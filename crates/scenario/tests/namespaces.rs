@@ -21,6 +21,9 @@ use std::time::Duration;
 use outrigger_testkit::wait_until;
 use serde_json::Value;
 
+/// The one test that may be skipped where the others can run: root cannot always play somebody else.
+const ORDINARY: &str = "an_ordinary_user_can_run_scenarios";
+
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `run` and `up` see other arguments; a test sees its name.
@@ -28,7 +31,7 @@ type Test = (&'static str, fn());
 
 const TESTS: &[Test] = &[
     ("hosts_reach_each_other_by_address_and_by_name_on_both_families", hosts_reach_each_other),
-    ("an_ordinary_user_can_run_scenarios", an_ordinary_user_can_run_scenarios),
+    (ORDINARY, an_ordinary_user_can_run_scenarios),
     ("a_step_that_sees_something_else_fails_with_what_it_saw", a_step_that_sees_something_else_fails),
     ("hosts_can_be_stopped_killed_and_started_again", hosts_can_be_stopped_killed_and_started),
     ("two_runs_at_the_same_time_do_not_meet", two_runs_at_the_same_time_do_not_meet),
@@ -128,7 +131,7 @@ fn hosts_reach_each_other() {
 fn an_ordinary_user_can_run_scenarios() {
     let folder = Folder::new(GREETINGS);
     let mut command = folder.run();
-    if !as_ordinary_user("an_ordinary_user_can_run_scenarios", &mut command) {
+    if !as_ordinary_user(ORDINARY, &mut command) {
         return;
     }
     passes(&command.output().unwrap());
@@ -256,7 +259,7 @@ fn nothing_is_left_of_a_killed_run() {
     for ordinary in [false, true] {
         let (folder, mark) = long_run();
         let mut command = folder.run();
-        if ordinary && !as_ordinary_user("nothing_is_left_of_a_killed_run", &mut command) {
+        if ordinary && !as_ordinary_user(ORDINARY, &mut command) {
             return;
         }
         let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -269,7 +272,7 @@ fn nothing_is_left_of_a_killed_run() {
         fs::write(folder.0.path().join("scenario.yaml"), "name: empty\n").unwrap();
         let mut command = folder.run();
         if ordinary {
-            as_ordinary_user("nothing_is_left_of_a_killed_run", &mut command);
+            as_ordinary_user(ORDINARY, &mut command);
         }
         passes(&command.output().unwrap());
         assert!(folder.is_clean());
