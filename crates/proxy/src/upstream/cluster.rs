@@ -132,9 +132,15 @@ impl Cluster {
         permit
     }
 
-    /// Opens a connection to one of its hosts.
+    /// Opens a connection to one of its hosts. The first one of a worker to a host is opened even at
+    /// the limit: else its requests would wait for a connection that nobody gives back. (envoy:
+    /// `ConnPoolImplBase::tryCreateNewConnection`)
     pub async fn connect(&self, host: &Host) -> Result<Connection, ConnectError> {
-        let permit = self.admit(Limit::Connections).ok_or(ConnectError::Overflow)?;
+        let permit = match self.admit(Limit::Connections) {
+            Some(permit) => permit,
+            None if host.stats.cx_active.get() == 0 => Permit::uncounted(),
+            None => return Err(ConnectError::Overflow),
+        };
         let attempt = Attempt {
             address: host.address,
             timeout: self.entry.cluster.connect_timeout,

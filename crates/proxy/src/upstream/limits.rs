@@ -27,6 +27,13 @@ pub struct Usage([AtomicU32; 4]);
 #[derive(Debug)]
 pub struct Permit(Option<(Arc<Usage>, Limit)>);
 
+impl Permit {
+    /// One that is granted beyond the limit.
+    pub(super) fn uncounted() -> Permit {
+        Permit(None)
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some((usage, limit)) = &self.0 {

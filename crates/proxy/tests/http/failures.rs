@@ -212,6 +212,20 @@ fn at_the_limit_of_connections_a_request_waits_for_one() {
 }
 
 #[test]
+fn a_host_without_connections_gets_one_even_at_the_limit() {
+    let (one, two) = (Backend::saying("1"), Backend::saying("2"));
+    let limits = Limits { max_connections: 1, ..Limits::default() };
+    let proxy = Setup::new(
+        vec![route("/", to("c"))],
+        vec![cluster("c", &[one.address, two.address]).with(|c| c.limits = limits)],
+    )
+    .start();
+    let mut client = proxy.client();
+    let answers: Vec<_> = (0..4).map(|_| client.ask("GET / HTTP/1.1\r\nhost: a\r\n\r\n").body).collect();
+    assert!(answers.contains(&b"1".to_vec()) && answers.contains(&b"2".to_vec()));
+}
+
+#[test]
 fn a_client_that_goes_is_noticed_and_the_upstream_told() {
     let closed = Arc::new(AtomicUsize::new(0));
     let seen = closed.clone();
