@@ -158,6 +158,6 @@ fn write_mesh(directory: &Path) -> Result<()> {
 
 fn sent_bytes(admin: u16) -> Option<f64> {
     let text = fetch(admin, "/metrics")?;
-    let lines = text.lines().filter(|l| l.starts_with("outrigger_xds_sent_bytes_total"));
+    let lines = text.lines().filter(|l| l.starts_with("outrigger_push_bytes_total"));
     Some(lines.filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }

@@ -3,6 +3,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A program of this workspace, as cargo built it beside the running test.
@@ -26,16 +27,31 @@ pub fn environment(test: &str, variable: &str) -> Option<String> {
     value
 }
 
-/// A loopback port that was free a moment ago.
+/// Ports that tests listen on: below those that the kernel gives to outgoing connections, which would
+/// take them at any time, and above those of the mesh itself.
+const PORTS: std::ops::Range<u32> = 16_000..32_000;
+
+/// How many ports this process has tried.
+static TRIED: AtomicU32 = AtomicU32::new(0);
+
+/// A port that nothing listens on and that no other test of this process is given.
 pub fn free_port() -> u16 {
-    free_ports(1)[0]
+    let size = PORTS.end - PORTS.start;
+    // Processes that run side by side start at different places.
+    let start = std::process::id().wrapping_mul(7_919) % size;
+    for _ in 0..size {
+        let port = PORTS.start + (start + TRIED.fetch_add(1, Ordering::Relaxed)) % size;
+        let port = u16::try_from(port).expect("the range ends below 65536");
+        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port of {PORTS:?} is free");
 }
 
-/// Distinct loopback ports that were free a moment ago.
+/// Distinct ones of [`free_port`].
 pub fn free_ports(count: usize) -> Vec<u16> {
-    let held: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports")).collect();
-    held.iter().map(|l| l.local_addr().expect("a bound socket has an address").port()).collect()
+    (0..count).map(|_| free_port()).collect()
 }
 
 /// Waits until `condition` gives a value.
@@ -64,7 +80,8 @@ pub struct Process {
 impl Process {
     /// Starts a command with its output going to `log`.
     pub fn start(mut command: Command, log: &Path) -> Process {
-        let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name =
+            Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let file = File::options().create(true).append(true).open(log).expect("the log's folder exists");
         let copy = file.try_clone().expect("a file can be opened twice");
         command.stdin(Stdio::null()).stdout(file).stderr(copy);
