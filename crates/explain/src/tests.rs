@@ -1,1 +1,9 @@
+//! Simulation: manifests in, decisions out. No socket is opened.
 
+mod contract;
+mod gateways;
+mod inbound;
+mod origins;
+mod sidecars;
+mod support;
+mod tcp;
