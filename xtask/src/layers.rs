@@ -86,6 +86,11 @@ impl Graph {
             let mut seen = BTreeSet::new();
             let mut stack = vec![*member];
             while let Some(id) = stack.pop() {
+                // Envoy's types come with gRPC stubs and their runtime; whoever may use `proto` gets
+                // these along, and none of it is called.
+                if names[id] == "outrigger-proto" {
+                    continue;
+                }
                 for to in normal.get(id).into_iter().flatten() {
                     if seen.insert(*to) {
                         stack.push(to);

@@ -3,13 +3,15 @@
 //! the same identity, the same control plane and the same ports.
 
 mod capture;
+mod config;
 mod envoy;
 mod identity;
 mod native;
 mod run;
 
 pub use capture::{Capture, CaptureError, CaptureRules, hold_until_parent_dies};
+pub use config::{Engine, Ports, RunConfig};
 pub use envoy::{EnvoyError, find_envoy};
 pub use identity::{ProxyIdentity, Role};
 pub use outrigger_node::LogLevel;
-pub use run::{Engine, Ports, RunConfig, RunError, run};
+pub use run::{RunError, run};

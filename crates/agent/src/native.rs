@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use outrigger_base::constants::CAPTURE_EXEMPT_MARK;
 use outrigger_node::{LogLevel, Node, NodeConfig, NodeError, Role as NodeRole};
 
+use crate::config::RunConfig;
 use crate::identity::Role;
-use crate::run::RunConfig;
 
 /// Runs the node until `stop` resolves or its admin interface is asked to end it, then drains it.
 pub async fn run(

@@ -6,6 +6,7 @@
 //!
 //! Nothing here knows what the mesh makes of the objects.
 
+mod absent;
 mod check;
 mod deployment;
 mod destination_rule;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::schema::Absent;
+use crate::absent::Absent;
 
 /// A value that is kept as it was written, because nothing here reads it.
 #[derive(Debug, Clone, PartialEq, Default)]

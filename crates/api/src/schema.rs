@@ -3,69 +3,6 @@
 //! present is the validation's business: it can name all that is missing at once and give advice,
 //! where a decoder could only stop at the first.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use outrigger_base::{Labels, Selector};
-
-/// What can be told apart from "not written". Such values are left out when an object is written.
-pub(crate) trait Absent {
-    fn is_absent(&self) -> bool;
-}
-
-/// The form in which serde wants it.
-pub(crate) fn is_absent<T: Absent>(value: &T) -> bool {
-    value.is_absent()
-}
-
-impl<T> Absent for Option<T> {
-    fn is_absent(&self) -> bool {
-        self.is_none()
-    }
-}
-
-impl<T> Absent for Vec<T> {
-    fn is_absent(&self) -> bool {
-        self.is_empty()
-    }
-}
-
-impl<K, V> Absent for BTreeMap<K, V> {
-    fn is_absent(&self) -> bool {
-        self.is_empty()
-    }
-}
-
-impl Absent for Arc<str> {
-    fn is_absent(&self) -> bool {
-        self.is_empty()
-    }
-}
-
-impl Absent for String {
-    fn is_absent(&self) -> bool {
-        self.is_empty()
-    }
-}
-
-impl Absent for Labels {
-    fn is_absent(&self) -> bool {
-        self.is_empty()
-    }
-}
-
-impl Absent for Selector {
-    fn is_absent(&self) -> bool {
-        self.is_empty()
-    }
-}
-
-impl Absent for u16 {
-    fn is_absent(&self) -> bool {
-        *self == 0
-    }
-}
-
 /// Declares a message of the API. Fields after `unread` are known and kept as they were written,
 /// but nothing here reads them.
 macro_rules! message {
@@ -82,18 +19,18 @@ macro_rules! message {
         pub struct $name {
             $(
                 $(#[$field_meta])*
-                #[serde(skip_serializing_if = "crate::schema::is_absent")]
+                #[serde(skip_serializing_if = "crate::absent::is_absent")]
                 pub $field: $type,
             )*
             $($(
                 /// Kept as it was written; nothing reads it yet.
                 $(#[$unread_meta])*
-                #[serde(skip_serializing_if = "crate::schema::is_absent")]
+                #[serde(skip_serializing_if = "crate::absent::is_absent")]
                 pub $unread: crate::opaque::Opaque,
             )*)?
         }
 
-        impl crate::schema::Absent for $name {
+        impl crate::absent::Absent for $name {
             fn is_absent(&self) -> bool {
                 *self == Self::default()
             }

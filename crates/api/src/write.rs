@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::kinds;
 use crate::meta::Meta;
 use crate::object::{Object, Resource};
-use crate::schema::{Absent, is_absent};
+use crate::absent::{Absent, is_absent};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase", bound(serialize = "S: Serialize, T: Serialize + Absent"))]

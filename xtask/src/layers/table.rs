@@ -11,7 +11,8 @@ pub struct Layer {
     pub is: &'static str,
     /// Workspace crates that it may depend on beside `base`, by normal and build edges.
     pub may_use: &'static [&'static str],
-    /// Crates, of the workspace or not, that must not be anywhere in its normal dependency tree.
+    /// Crates, of the workspace or not, that must not be anywhere in its normal dependency tree, but
+    /// for what `proto` brings along.
     pub must_not: &'static [&'static str],
 }
 
@@ -70,7 +71,7 @@ pub const LAYERS: &[Layer] = &[
         "compile",
         "pure: (snapshot, proxy) to xDS resources with provenance, and Diagnostics",
         &["mesh", "api", "proto"],
-        &["kube"],
+        &["tokio", "kube"],
     ),
     layer(
         3,
@@ -91,7 +92,7 @@ pub const LAYERS: &[Layer] = &[
         "explain",
         "what-if without sockets: manifests to the endpoint, with the reason for each step",
         &["api", "mesh", "compile", "wire", "traffic"],
-        &[],
+        &["tokio"],
     ),
     layer(
         5,
