@@ -1,12 +1,15 @@
 //! `outrigger explain`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use outrigger_api::parse_mesh_config;
-use outrigger_base::Labels;
+use outrigger_base::{Kind, Labels, ResourceKey};
 use outrigger_explain::{
-    Arrival, HttpRequest, Manifests, Origin, ProxyOrigin, Request, Setting, WorkloadName, explain,
+    Arrival, GatewayHost, HttpRequest, Manifests, Origin, ProxyOrigin, Request, Setting, WorkloadName,
+    explain,
 };
+use outrigger_scenario::HostKind;
 
 use crate::arguments::{ExplainArguments, RoleName};
 use crate::{fail, print};
@@ -18,12 +21,12 @@ pub fn run(arguments: ExplainArguments) -> ExitCode {
         Ok(request) => request,
         Err(message) => return fail(2, message),
     };
-    let manifests = match Manifests::read(&arguments.filename, "default") {
+    let manifests = match manifests(&arguments.filename) {
         Ok(manifests) => manifests,
-        Err(error) => return fail(2, error),
+        Err(code) => return code,
     };
-    manifests.diagnostics().iter().for_each(|finding| eprintln!("{finding}"));
     if manifests.is_refused() {
+        manifests.diagnostics().iter().for_each(|finding| eprintln!("{finding}"));
         return fail(1, "manifests were refused; nothing is explained on what would not be in force");
     }
     let setting = match setting(&arguments) {
@@ -45,6 +48,44 @@ pub fn run(arguments: ExplainArguments) -> ExitCode {
         }
         Err(error) => fail(1, error),
     }
+}
+
+/// What the files hold. Of a folder with a scenario it is what stands at its start: the manifests that
+/// it names, a pod for each host that plays one, and its gateways.
+fn manifests(paths: &[PathBuf]) -> Result<Manifests, ExitCode> {
+    let mut files = Vec::new();
+    let mut scenarios = Vec::new();
+    for path in paths {
+        if path.join(outrigger_scenario::FILE_NAME).is_file() {
+            let scenario = outrigger_scenario::load(path).map_err(|findings| {
+                findings.iter().for_each(|finding| eprintln!("{finding}"));
+                fail(1, format_args!("the scenario in {} was refused", path.display()))
+            })?;
+            files.extend(scenario.manifests.iter().map(|file| path.join(file)));
+            scenarios.push(scenario);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    let mut manifests = Manifests::read(&files, "default").map_err(|error| fail(2, error))?;
+    for scenario in scenarios {
+        scenario.pods().into_iter().for_each(|pod| manifests.add(pod));
+        for host in scenario.hosts {
+            match host.kind {
+                HostKind::Gateway => manifests.add_gateway(GatewayHost {
+                    namespace: host.namespace,
+                    name: host.name,
+                    labels: host.labels,
+                    addresses: host.addresses,
+                }),
+                HostKind::Pod if !host.meshed => {
+                    manifests.mark_plain(ResourceKey::new(Kind::POD, host.namespace, host.name));
+                }
+                HostKind::Pod | HostKind::Vm | HostKind::Client => {}
+            }
+        }
+    }
+    Ok(manifests)
 }
 
 fn request(arguments: &ExplainArguments) -> Result<Request, String> {
