@@ -39,6 +39,8 @@ pub struct Assembly {
     waiting: Waiting,
     /// Whether listeners were published.
     started: bool,
+    /// Whether the next snapshot is the first after a restart from disk; it waits for nothing.
+    is_restored: bool,
     active: Active,
     latest: Arc<Snapshot>,
 }
@@ -124,6 +126,7 @@ impl Assembly {
             }
         }
         self.started = !kept.is_empty();
+        self.is_restored = self.started;
         refused
     }
 

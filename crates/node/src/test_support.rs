@@ -125,3 +125,34 @@ pub fn routes(name: &str, cluster: &str, header: Option<&str>) -> Vec<u8> {
     }
     .encode_to_vec()
 }
+
+/// A cluster whose endpoints come from resolving a name.
+pub fn dns_cluster(name: &str, host: &str) -> Vec<u8> {
+    use cluster::cluster::{ClusterDiscoveryType, DiscoveryType};
+    let target = core::SocketAddress {
+        address: host.into(),
+        port_specifier: Some(core::socket_address::PortSpecifier::PortValue(80)),
+        ..Default::default()
+    };
+    let target = core::Address { address: Some(core::address::Address::SocketAddress(target)) };
+    cluster::Cluster {
+        name: name.into(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::StrictDns.into())),
+        connect_timeout: Some(pb::Duration { seconds: 5, nanos: 0 }),
+        load_assignment: Some(endpoint::ClusterLoadAssignment {
+            cluster_name: name.into(),
+            endpoints: vec![endpoint::LocalityLbEndpoints {
+                lb_endpoints: vec![endpoint::LbEndpoint {
+                    host_identifier: Some(endpoint::lb_endpoint::HostIdentifier::Endpoint(
+                        endpoint::Endpoint { address: Some(target), ..Default::default() },
+                    )),
+                    ..Default::default()
+                }],
+                ..Default::default()
+            }],
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+    .encode_to_vec()
+}

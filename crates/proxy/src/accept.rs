@@ -70,9 +70,15 @@ impl AcceptLoop {
                 }
             }
         }
-        // What the kernel has completed would be reset with the socket.
-        while let Some(Ok((stream, peer))) = futures_util::FutureExt::now_or_never(socket.accept()) {
-            self.serve(stream, peer, &worker);
+        // What the kernel has completed would be reset with the socket. The runtime may not know of it
+        // yet, so the kernel itself is asked.
+        let Ok(socket) = socket.into_std() else { return };
+        while let Ok((stream, peer)) = socket.accept() {
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream)
+            {
+                self.serve(stream, peer, &worker);
+            }
         }
     }
 

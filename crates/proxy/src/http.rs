@@ -50,7 +50,6 @@ use self::http1::connection::Connection;
 use self::rewind::Rewind;
 use self::timer::Timer;
 use crate::downstream::Downstream;
-use crate::drain::Phase;
 use crate::worker::Worker;
 
 /// What an HTTP/2 connection starts with (RFC 9113, 3.4).
@@ -83,7 +82,6 @@ pub async fn serve(downstream: Downstream, manager: Arc<HttpManager>, worker: Rc
 /// Finds out from the first bytes whether HTTP/2 is spoken. `None`: the connection ended.
 async fn detect(context: &Context, connection: &mut Connection) -> Option<bool> {
     let deadline = context.manager.idle_timeout.map(|timeout| Instant::now() + timeout);
-    let seat = context.drain.join();
     let mut timer = Timer::default();
     poll_fn(|cx| {
         loop {
@@ -100,10 +98,8 @@ async fn detect(context: &Context, connection: &mut Connection) -> Option<bool> 
                 Poll::Pending => break,
             }
         }
-        if seat.watch(cx.waker()) == Phase::Closing || timer.poll_until(cx, deadline).is_ready() {
-            return Poll::Ready(None);
-        }
-        Poll::Pending
+        // Drains let it be: its first request may be on its way.
+        timer.poll_until(cx, deadline).map(|()| None)
     })
     .await
 }

@@ -26,6 +26,7 @@ type Peers = AHashMap<Box<[u8]>, Option<Rc<KnownPeer>>>;
 
 /// A snapshot held by tasks of one worker; cloning it touches no memory that other workers touch.
 #[derive(Clone)]
+#[expect(clippy::redundant_allocation, reason = "the Rc keeps workers off the Arc's shared count")]
 pub struct LocalSnapshot(Rc<Arc<Snapshot>>);
 
 impl Deref for LocalSnapshot {

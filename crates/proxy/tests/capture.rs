@@ -1,6 +1,9 @@
 //! Transparent capture in a network namespace of our own: connections are redirected by nftables, and
 //! the proxy passes them on to where they wanted to go.
 
+// Helpers outside of #[test] functions may fail like tests.
+#![allow(clippy::unwrap_used)]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;

@@ -1,5 +1,8 @@
 //! A whole proxy over real sockets on loopback: listeners coming and going, bytes carried, drains.
 
+// Helpers outside of #[test] functions may fail like tests.
+#![allow(clippy::unwrap_used)]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

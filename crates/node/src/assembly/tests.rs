@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::*;
-use crate::test_support::{eds_cluster, endpoints, http_listener, routes};
+use crate::test_support::{dns_cluster, eds_cluster, endpoints, http_listener, routes};
 
 fn at(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
@@ -169,4 +169,22 @@ fn what_was_kept_is_served_at_once() {
     assert!(fixture.assembly.restore(kept).is_empty());
     assert_eq!(fixture.listeners(0), ["l"]);
     assert_eq!(fixture.assembly.versions(Type::Cluster), [("c".into(), "1".into())]);
+}
+
+#[test]
+fn routes_to_a_new_name_wait_until_it_is_resolved_but_not_for_ever() {
+    let mut fixture = Fixture::complete();
+    let before = fixture.snapshot(1).routes["r"].clone();
+    fixture.update(Type::Cluster, "dns", dns_cluster("dns", "never.example"));
+    fixture.update(Type::Route, "r", routes("r", "dns", None));
+    let snapshot = fixture.snapshot(2);
+    assert!(snapshot.clusters.contains_key("dns"), "so that it is resolved");
+    assert!(Arc::ptr_eq(&before, &snapshot.routes["r"]));
+    assert!(fixture.assembly.is_waiting());
+    assert!(!Arc::ptr_eq(&before, &fixture.snapshot(7).routes["r"]));
+
+    // A restart from disk serves at once whatever names say.
+    let mut restarted = Fixture::new();
+    restarted.assembly.restore(fixture.assembly.kept());
+    assert_eq!(restarted.listeners(0), ["l"]);
 }

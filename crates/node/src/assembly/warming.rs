@@ -66,7 +66,8 @@ impl Assembly {
         let listeners = self.warm_listeners(&mut look);
         let Look { missing, is_fetching, .. } = look;
         let unresolved = self.unresolved(&clusters, now);
-        let is_resolving = unresolved.values().any(|since| now.duration_since(*since) < RESOLVE_TIMEOUT);
+        let is_resolving = !std::mem::take(&mut self.is_restored)
+            && unresolved.values().any(|since| now.duration_since(*since) < RESOLVE_TIMEOUT);
         self.waiting = Waiting { missing, unresolved, is_fetching, is_resolving };
         if !self.started {
             let answered = self.heard.contains(&Type::Cluster) && self.heard.contains(&Type::Listener);

@@ -64,6 +64,7 @@ pub async fn serve(context: &Context, connection: Connection) {
             caller.answer_continue(&mut slot.request);
         }
         pipeline::serve(context, &mut caller, &mut slot).await;
+        caller.has_served = true;
         if caller.aborted {
             return;
         }
@@ -112,7 +113,8 @@ async fn next(context: &Context, caller: &mut Http1Caller, slot: &mut Slot) -> N
         if seen == 0 {
             slot.rest();
             caller.connection.rest();
-            if caller.seat.watch(cx.waker()) == Phase::Closing {
+            // A new connection's first request may be on its way; it is still served.
+            if caller.seat.watch(cx.waker()) == Phase::Closing && caller.has_served {
                 return Poll::Ready(Next::End);
             }
         }
@@ -138,6 +140,7 @@ pub struct Http1Caller {
     seat: Seat,
     http_10: bool,
     keep_alive: bool,
+    has_served: bool,
     aborted: bool,
 }
 
@@ -148,6 +151,7 @@ impl Http1Caller {
             seat: context.drain.join(),
             http_10: false,
             keep_alive: true,
+            has_served: false,
             aborted: false,
         }
     }
