@@ -134,7 +134,7 @@ pub struct ExplainArguments {
     /// The connection starts with TLS.
     #[arg(long, requires = "tcp")]
     pub tls: bool,
-    /// Show the receiving side: the proxy of --from gets the request.
+    /// Show the receiving side: the proxy of --from if the request is for it, else of whom it would reach.
     #[arg(long)]
     pub inbound: bool,
     /// Istio's MeshConfig, as YAML.

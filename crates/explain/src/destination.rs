@@ -43,7 +43,7 @@ pub(crate) fn resolve(scene: &Scene<'_>, vantage: &Vantage, host: &str) -> (Dest
             if candidate.as_str() != host.to_ascii_lowercase() {
                 step.why = format!("{host} means {candidate}; {}", step.why);
             }
-            return (Destination::Addresses(addresses.clone()), step);
+            return (Destination::Addresses(usable(vantage, addresses)), step);
         }
         let service = scene.mesh.service(&candidate, &vantage.proxy.namespace);
         if let Some(service) = service.filter(|service| service.external_name.is_some()) {
@@ -76,13 +76,23 @@ pub(crate) fn resolve(scene: &Scene<'_>, vantage: &Vantage, host: &str) -> (Dest
     (Destination::Elsewhere(elsewhere), step)
 }
 
+/// Callers use addresses of their own families.
+fn usable(vantage: &Vantage, addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let families: Vec<bool> = match &vantage.proxy.ips[..] {
+        [] => vec![true],
+        ips => ips.iter().map(IpAddr::is_ipv4).collect(),
+    };
+    let own: Vec<IpAddr> = addresses.iter().copied().filter(|ip| families.contains(&ip.is_ipv4())).collect();
+    if own.is_empty() { addresses.to_vec() } else { own }
+}
+
 fn elsewhere(vantage: &Vantage) -> IpAddr {
     if vantage.ip().is_ipv6() { ELSEWHERE_V6 } else { ELSEWHERE_V4 }
 }
 
 /// The names that a resolver tries, as in a pod: below the namespace, `svc` and the domain, then as it
 /// stands. A trailing dot says that it stands for itself.
-fn search(scene: &Scene<'_>, vantage: &Vantage, host: &str) -> Vec<Host> {
+pub(crate) fn search(scene: &Scene<'_>, vantage: &Vantage, host: &str) -> Vec<Host> {
     let domain = scene.domain();
     let mut names = Vec::new();
     if !host.ends_with('.') {

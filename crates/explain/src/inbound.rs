@@ -1,5 +1,6 @@
 //! What the receiver's sidecar does. The receiver is the origin itself if the request is meant for it
-//! (its address, its own host, or a service that it belongs to); else whom the origin would send it to.
+//! (its address, its own host, or a service that it belongs to); else whom the origin would send it to;
+//! and if that is nobody of the manifests, the origin again.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use outrigger_mesh::Workload;
 
 use crate::ExplainError;
 use crate::course::Course;
+use crate::destination::search;
 use crate::endpoints::Bound;
 use crate::explanation::{Direction, EndpointShare, Explanation, OutcomeKind, Stage, Step};
 use crate::loaded::load;
@@ -83,6 +85,11 @@ fn receiver(scene: &Scene<'_>, vantage: &Vantage, arrival: &Arrival) -> Result<R
     if ip.is_some_and(|ip: std::net::IpAddr| ip.is_loopback() || vantage.proxy.ips.contains(&ip)) {
         return Ok(own(port, "the request is for the origin's own address"));
     }
+    if let Arrival::Http(request) = arrival
+        && let Some(own_port) = served(scene, vantage, &request.host, port)
+    {
+        return Ok(own(own_port, "the request is for a service that the origin belongs to"));
+    }
     let sent = match vantage.is_gateway() {
         true => through_gateway(scene, vantage, arrival),
         false => from_sidecar(scene, vantage, arrival),
@@ -110,11 +117,22 @@ fn receiver(scene: &Scene<'_>, vantage: &Vantage, arrival: &Arrival) -> Result<R
             let why = format!("the origin may send the request to {}", workload.key);
             Ok(Receiver { vantage: beside(scene, &workload)?, destination, why })
         }
-        None => Err(ExplainError::NoReceiver(format!(
+        None if vantage.is_gateway() => Err(ExplainError::NoReceiver(format!(
             "no workload of the manifests would get the request ({}), so there is no receiving side",
             sent.outcome.kind.name()
         ))),
+        None => Ok(own(port, "nobody of the manifests would get the request; taken to arrive at the origin")),
     }
+}
+
+/// Where the origin listens for a service that it belongs to.
+fn served(scene: &Scene<'_>, vantage: &Vantage, host: &str, port: u16) -> Option<u16> {
+    let names = search(scene, vantage, host);
+    let reached = scene.mesh.inbound_services(&vantage.proxy.ips, &vantage.proxy.namespace);
+    reached.iter().filter(|(service, _)| names.contains(&service.host)).find_map(|(service, workload)| {
+        let (_, own) = service.target_ports(workload).into_iter().find(|(from, _)| *from == port)?;
+        Some(own)
+    })
 }
 
 fn beside(scene: &Scene<'_>, workload: &Arc<Workload>) -> Result<Vantage, ExplainError> {

@@ -14,7 +14,7 @@ pub struct Request {
     /// What is sent where.
     pub arrival: Arrival,
     /// Explains the receiver's side. The receiver is the origin itself if the request is meant for it,
-    /// else whom the origin would send it to.
+    /// else whom the origin would send it to, else the origin.
     pub inbound: bool,
 }
 

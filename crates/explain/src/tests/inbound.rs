@@ -54,10 +54,22 @@ fn ports_that_no_service_leads_to_pass() {
 }
 
 #[test]
-fn without_a_receiver_there_is_nothing_to_explain() {
+fn without_another_receiver_it_is_the_origin() {
+    let answer = inbound("", "shop/web-2", get("http://www.example.com:8080/"));
+    assert_eq!(shares(&answer), ["1.000 10.1.0.2:8080"]);
+    assert!(step(&answer, Stage::Name).why.contains("taken to arrive at the origin"));
+}
+
+#[test]
+fn a_gateway_receives_nothing_itself() {
     let all = manifests(&[SHOP]);
-    let request =
-        Request { origin: from("shop/client"), arrival: get("http://www.example.com/"), inbound: true };
+    let origin = crate::Origin::Proxy(crate::ProxyOrigin {
+        gateway: true,
+        namespace: "shop".into(),
+        labels: Default::default(),
+        addresses: Vec::new(),
+    });
+    let request = Request { origin, arrival: get("http://www.example.com/"), inbound: true };
     let error = explain(&all, &Setting::default(), &request).unwrap_err();
     assert!(error.to_string().contains("no receiving side"), "{error}");
 }

@@ -276,6 +276,24 @@ spec: {hosts: [shop.example.com], http: [{route: [{destination: {host: web, subs
 }
 
 #[test]
+fn an_allotted_address_of_the_callers_family_is_taken() {
+    let entry = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: far, namespace: shop}
+spec:
+  hosts: [far.example.com]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 192.0.2.7}]
+";
+    let answer = shop(entry, "http://far.example.com/");
+    assert!(step(&answer, Stage::Listener).why.contains("240.240."), "{answer:#?}");
+    assert_eq!(shares(&answer), ["1.000 192.0.2.7:80"]);
+    assert!(answer.warnings.is_empty(), "{:?}", answer.warnings);
+}
+
+#[test]
 fn the_own_host_is_not_captured() {
     let answer = shop("", "http://localhost:8080/");
     assert_eq!(kind(&answer), (OutcomeKind::NoListener, None, None));
