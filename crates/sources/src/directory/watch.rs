@@ -19,7 +19,7 @@ use super::files::Files;
 use super::scan::identity;
 
 /// A burst of events is over when none came for so long …
-const QUIET: Duration = Duration::from_millis(20);
+const QUIET: Duration = Duration::from_millis(3);
 /// … or when it lasted so long.
 const LONGEST_BURST: Duration = Duration::from_millis(200);
 /// A file that somebody writes is left alone until it is closed, or for so long at most.
