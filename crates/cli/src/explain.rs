@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use outrigger_api::parse_mesh_config;
-use outrigger_base::{Kind, Labels, ResourceKey};
+use outrigger_base::{Kind, Labels, Locality, ResourceKey};
 use outrigger_explain::{
-    Arrival, GatewayHost, HttpRequest, Manifests, Origin, ProxyOrigin, Request, Setting, WorkloadName,
-    explain,
+    Arrival, HttpRequest, Manifests, Origin, ProxyHost, ProxyOrigin, Request, Setting, WorkloadName, explain,
 };
 use outrigger_scenario::HostKind;
 
@@ -71,17 +70,19 @@ fn manifests(paths: &[PathBuf]) -> Result<Manifests, ExitCode> {
     for scenario in scenarios {
         scenario.pods().into_iter().for_each(|pod| manifests.add(pod));
         for host in scenario.hosts {
-            match host.kind {
-                HostKind::Gateway => manifests.add_gateway(GatewayHost {
+            if host.kind == HostKind::Pod {
+                if !host.meshed {
+                    manifests.mark_plain(ResourceKey::new(Kind::POD, host.namespace, host.name));
+                }
+            } else if host.has_proxy() {
+                manifests.add_host(ProxyHost {
+                    gateway: host.kind == HostKind::Gateway,
+                    locality: Locality::parse(&host.locality),
                     namespace: host.namespace,
                     name: host.name,
                     labels: host.labels,
                     addresses: host.addresses,
-                }),
-                HostKind::Pod if !host.meshed => {
-                    manifests.mark_plain(ResourceKey::new(Kind::POD, host.namespace, host.name));
-                }
-                HostKind::Pod | HostKind::Vm | HostKind::Client => {}
+                });
             }
         }
     }

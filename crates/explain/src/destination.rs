@@ -63,6 +63,15 @@ pub(crate) fn resolve(scene: &Scene<'_>, vantage: &Vantage, host: &str) -> (Dest
     }
     let inside = !host.trim_end_matches('.').contains('.')
         || host.trim_end_matches('.').ends_with(&format!(".{}", scene.domain()));
+    if inside && let Some(rule) = named_by_rule(scene, vantage, host) {
+        let elsewhere = elsewhere(vantage);
+        let why = format!(
+            "no service has the name, though {rule} speaks about it; resolving it fails unless callers know an \
+             address themselves, for which {elsewhere} stands"
+        );
+        let step = Step::new(Stage::Name, Some(elsewhere.to_string()), why).by(&[rule]).instead_of(rejected);
+        return (Destination::Elsewhere(elsewhere), step);
+    }
     if inside {
         let why =
             format!("{host} is a name of the mesh that nobody has; resolving it fails, so nothing is sent");
@@ -74,6 +83,17 @@ pub(crate) fn resolve(scene: &Scene<'_>, vantage: &Vantage, host: &str) -> (Dest
     );
     let step = Step::new(Stage::Name, Some(elsewhere.to_string()), why).instead_of(rejected);
     (Destination::Elsewhere(elsewhere), step)
+}
+
+/// The VirtualService for sidecars that decides about a name which no service has.
+fn named_by_rule(scene: &Scene<'_>, vantage: &Vantage, host: &str) -> Option<ResourceKey> {
+    let names = search(scene, vantage, host);
+    let rules = scene.mesh.virtual_services.iter();
+    rules
+        .filter(|rule| rule.gateways.iter().any(|gateway| &**gateway == "mesh"))
+        .filter(|rule| rule.visibility.includes(&rule.key.namespace, &vantage.proxy.namespace))
+        .find(|rule| rule.hosts.iter().any(|host| names.contains(host)))
+        .map(|rule| rule.key.clone())
 }
 
 /// Callers use addresses of their own families.

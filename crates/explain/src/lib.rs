@@ -28,7 +28,7 @@ mod text;
 pub use explanation::{
     ClusterShare, Direction, EndpointShare, Explanation, Outcome, OutcomeKind, Rejected, Stage, Step,
 };
-pub use manifests::{GatewayHost, Manifests, ReadError};
+pub use manifests::{Manifests, ProxyHost, ReadError};
 pub use request::{Arrival, HttpRequest, Origin, ProxyOrigin, Request, RequestError, WorkloadName};
 pub use scene::Setting;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use outrigger_api::{Located, Positions, Resource, parse};
-use outrigger_base::{Code, Diagnostic, Labels, ResourceKey, Severity};
+use outrigger_base::{Code, Diagnostic, Labels, Locality, ResourceKey, Severity};
 use thiserror::Error;
 
 /// The description of an experiment beside its manifests; it is no manifest.
@@ -29,14 +29,16 @@ pub struct ReadError {
 pub struct Manifests {
     resources: BTreeMap<ResourceKey, Resource>,
     positions: BTreeMap<ResourceKey, Arc<Positions>>,
-    gateways: Vec<GatewayHost>,
+    hosts: Vec<ProxyHost>,
     plain: Vec<ResourceKey>,
     diagnostics: Vec<Diagnostic>,
 }
 
-/// A machine that runs a gateway and that no manifest names.
+/// A machine with a proxy that no manifest names.
 #[derive(Debug, Clone, PartialEq)]
-pub struct GatewayHost {
+pub struct ProxyHost {
+    /// Runs a gateway, else a sidecar.
+    pub gateway: bool,
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -45,6 +47,8 @@ pub struct GatewayHost {
     pub labels: Labels,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
+    /// Where it runs.
+    pub locality: Locality,
 }
 
 impl Manifests {
@@ -102,9 +106,9 @@ impl Manifests {
         self.resources.insert(resource.key(), resource);
     }
 
-    /// Takes in a machine that runs a gateway and that no manifest names.
-    pub fn add_gateway(&mut self, gateway: GatewayHost) {
-        self.gateways.push(gateway);
+    /// Takes in a machine with a proxy that no manifest names.
+    pub fn add_host(&mut self, host: ProxyHost) {
+        self.hosts.push(host);
     }
 
     /// Says that no proxy stands beside a workload.
@@ -131,8 +135,8 @@ impl Manifests {
         self.resources.get(key)
     }
 
-    pub(crate) fn gateways(&self) -> &[GatewayHost] {
-        &self.gateways
+    pub(crate) fn hosts(&self, gateway: bool) -> impl Iterator<Item = &ProxyHost> {
+        self.hosts.iter().filter(move |host| host.gateway == gateway)
     }
 
     pub(crate) fn is_plain(&self, workload: &ResourceKey) -> bool {

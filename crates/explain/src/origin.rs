@@ -10,6 +10,7 @@ use outrigger_mesh::Workload;
 
 use crate::ExplainError;
 use crate::explanation::{Stage, Step};
+use crate::manifests::ProxyHost;
 use crate::request::{Origin, WorkloadName};
 use crate::scene::Scene;
 
@@ -63,8 +64,17 @@ fn workload(scene: &Scene<'_>, wanted: &WorkloadName) -> Result<Vantage, Explain
     {
         candidates.remove(1);
     }
+    let host = || {
+        let named = |host: &&ProxyHost| *host.namespace == *wanted.namespace && *host.name == *wanted.name;
+        scene.manifests.hosts(false).find(named).filter(|_| wanted.kind.is_none())
+    };
     match &candidates[..] {
-        [] => Err(unknown(scene, wanted)),
+        [] => match host() {
+            Some(host) => {
+                Ok(Found::on(Role::Sidecar, host).vantage(scene, "the scenario has a host beside it"))
+            }
+            None => Err(unknown(scene, wanted)),
+        },
         [only] if only.kind == Kind::DEPLOYMENT => Ok(deployment(scene, only)),
         [only] => Ok(running(scene, only)),
         several => Err(ExplainError::AmbiguousOrigin {
@@ -133,12 +143,9 @@ fn pods_of(scene: &Scene<'_>, deployment: &ResourceKey) -> Vec<Arc<Workload>> {
 
 /// A gateway: a machine that runs one, a Gateway object, or a workload.
 fn gateway(scene: &Scene<'_>, namespace: &str, name: &str) -> Result<Vantage, ExplainError> {
-    let host = scene.manifests.gateways().iter().find(|h| h.namespace == namespace && h.name == name);
+    let host = scene.manifests.hosts(true).find(|h| h.namespace == namespace && h.name == name);
     if let Some(host) = host {
-        let mut found = Found::new(Role::Gateway, namespace, name);
-        found.labels = host.labels.clone();
-        found.ips = host.addresses.clone();
-        return Ok(found.vantage(scene, "the scenario has a host that runs it"));
+        return Ok(Found::on(Role::Gateway, host).vantage(scene, "the scenario has a host that runs it"));
     }
     let key = |kind: Kind| ResourceKey::new(kind, namespace, name);
     if let Some(Resource::Gateway(object)) = scene.manifests.get(&key(Kind::GATEWAY)) {
@@ -165,12 +172,9 @@ fn gateway(scene: &Scene<'_>, namespace: &str, name: &str) -> Result<Vantage, Ex
 
 /// The proxies that a Gateway selects: a machine or pod that carries the labels, else one that would.
 fn of_gateway_object(scene: &Scene<'_>, key: &ResourceKey, selector: &Selector) -> Vantage {
-    let hosts = scene.manifests.gateways();
-    if let Some(host) = hosts.iter().find(|host| selector.matches(&host.labels)) {
-        let mut found = Found::new(Role::Gateway, &host.namespace, &host.name);
+    if let Some(host) = scene.manifests.hosts(true).find(|host| selector.matches(&host.labels)) {
+        let mut found = Found::on(Role::Gateway, host);
         found.object = Some(key.clone());
-        found.labels = host.labels.clone();
-        found.ips = host.addresses.clone();
         return found.vantage(scene, "the Gateway selects it");
     }
     let selects = |labels: &Labels| !selector.is_empty() && selector.matches(labels);
@@ -225,6 +229,14 @@ impl Found {
             workload: None,
             object: None,
         }
+    }
+
+    fn on(role: Role, host: &ProxyHost) -> Found {
+        let mut found = Found::new(role, &host.namespace, &host.name);
+        found.labels = host.labels.clone();
+        found.ips = host.addresses.clone();
+        found.locality = host.locality.clone();
+        found
     }
 
     fn take(&mut self, workload: &Arc<Workload>) {

@@ -3,7 +3,7 @@
 use outrigger_base::Labels;
 
 use super::support::*;
-use crate::{Explanation, GatewayHost, Origin, OutcomeKind, ProxyOrigin, Stage};
+use crate::{Explanation, Origin, OutcomeKind, ProxyHost, ProxyOrigin, Stage};
 
 const GATEWAY: &str = "
 apiVersion: networking.istio.io/v1
@@ -111,11 +111,13 @@ spec:
 fn a_gateway_may_be_named_by_object_host_or_labels() {
     let labels: Labels = [("istio", "ingressgateway")].into_iter().collect();
     let mut all = manifests(&[SHOP, GATEWAY]);
-    all.add_gateway(GatewayHost {
+    all.add_host(ProxyHost {
+        gateway: true,
         namespace: "edge".into(),
         name: "gw".into(),
         labels: labels.clone(),
         addresses: vec!["10.99.0.2".parse().unwrap()],
+        locality: Default::default(),
     });
     let written =
         Origin::Proxy(ProxyOrigin { gateway: true, namespace: "edge".into(), labels, addresses: Vec::new() });

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::support::*;
-use crate::{ExplainError, Manifests, Origin, OutcomeKind, ProxyOrigin, Stage};
+use crate::{ExplainError, Manifests, Origin, OutcomeKind, ProxyHost, ProxyOrigin, Stage};
 
 const WEB: &str = "
 apiVersion: apps/v1
@@ -97,6 +97,24 @@ fn a_proxy_that_no_manifest_names_has_what_is_written() {
     });
     let answer = ask(&manifests(&[SHOP]), origin, get("http://web/"));
     assert_eq!(answer.outcome.kind, OutcomeKind::Forward);
+}
+
+#[test]
+fn a_host_with_a_sidecar_may_ask() {
+    let mut all = manifests(&[SHOP]);
+    all.add_host(ProxyHost {
+        gateway: false,
+        namespace: "shop".into(),
+        name: "laptop".into(),
+        labels: Default::default(),
+        addresses: vec!["10.7.7.7".parse().unwrap()],
+        locality: Default::default(),
+    });
+    let answer = ask(&all, from("shop/laptop"), get("http://web/"));
+    assert_eq!(answer.outcome.kind, OutcomeKind::Forward);
+    assert!(
+        step(&answer, Stage::Proxy).chosen.as_ref().unwrap().starts_with("sidecar~10.7.7.7~laptop.shop~")
+    );
 }
 
 #[test]

@@ -276,6 +276,19 @@ spec: {hosts: [shop.example.com], http: [{route: [{destination: {host: web, subs
 }
 
 #[test]
+fn a_rule_for_a_name_that_no_service_has_is_followed_all_the_same() {
+    let rule = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ghost, namespace: shop}
+spec: {hosts: [ghost], http: [{route: [{destination: {host: web, subset: v1}}]}]}
+";
+    let answer = shop(rule, "http://ghost.shop.svc.cluster.local/");
+    assert!(step(&answer, Stage::Name).why.contains("VirtualService/shop/ghost speaks about it"));
+    assert_eq!(shares(&answer), ["1.000 10.1.0.1:8080"]);
+}
+
+#[test]
 fn an_allotted_address_of_the_callers_family_is_taken() {
     let entry = "
 apiVersion: networking.istio.io/v1
