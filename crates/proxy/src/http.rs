@@ -1,14 +1,16 @@
 //! Requests: reads them from a downstream connection, routes each, carries it upstream, and its
 //! response back.
 //!
-//! The way of a request: `http1::server` or `http2::server` reads a head into a [`pipeline::Slot`];
-//! `pipeline` has it made clean (`sanitize`) and routed (in `traffic`), then answers (`reply`) or has
-//! it carried (`forward` → `attempts` → `pool`, `exchange`); at the end `story` tells telemetry.
+//! The way of a request: `server` reads a head into a [`pipeline::Slot`]; `pipeline` has it made clean
+//! (`sanitize`) and routed (in `traffic`), then has it answered (`answer`) or carried (`forward` →
+//! `attempts` → `pool`, `exchange`); at the end `story` tells telemetry. `http1` and `http2` are the
+//! codecs, `head` and `stream` what both make of messages.
 //!
 //! One task serves a connection (HTTP/1) or stream (HTTP/2), both directions of it; nothing is sent
 //! between tasks. Heads stand in one block of bytes each, bodies in the buffer that they were read
 //! into; buffers go back to the thread's list when a connection falls idle.
 
+mod answer;
 mod attempts;
 mod buffer;
 mod caller;
@@ -30,10 +32,10 @@ mod reply;
 mod retry;
 mod rewind;
 mod sanitize;
+mod server;
 mod story;
 mod stream;
-#[cfg(test)]
-mod tests;
+mod syntax;
 mod timer;
 mod upstream;
 
@@ -71,9 +73,9 @@ pub async fn serve(downstream: Downstream, manager: Arc<HttpManager>, worker: Rc
     match is_http2 {
         Some(true) => {
             let (stream, first) = connection.into_parts();
-            http2::server::serve(context, Rewind::new(first, stream)).await;
+            server::http2::serve(context, Rewind::new(first, stream)).await;
         }
-        Some(false) => http1::server::serve(&context, connection).await,
+        Some(false) => server::http1::serve(&context, connection).await,
         None => {}
     }
     drop(guard);

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::caller::Caller;
 use super::exchange::{Ended, Exchange, Late};
-use super::http1::encode::decimal;
+use super::headers::decimal;
 use super::names::Known;
 use super::pool::{self, Version, Wish};
 use super::reply::Reply;
@@ -73,7 +73,9 @@ impl<'a, 's> Attempts<'a, 's> {
                     if !self.is_retried(exchange, retry::response(exchange.response)).await? {
                         return Ok(reached);
                     }
-                    reached.active.host().stats.rq_error.inc();
+                    let Reached { upstream, active } = reached;
+                    active.host().stats.rq_error.inc();
+                    pool::release_unread(self.cluster, active.host(), upstream).await;
                 }
                 Outcome::Failed { failure, host, stale } => {
                     if self.is_resent(exchange, &failure, stale) {

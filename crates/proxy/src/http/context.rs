@@ -6,7 +6,7 @@ use std::sync::Arc;
 use outrigger_traffic::{Direction, HttpManager, PeerMetadata};
 
 use super::drain::LocalDrain;
-use super::http1::parse::{Limits, MAX_HEADERS};
+use super::syntax::{Limits, MAX_HEADERS};
 use crate::downstream::DownstreamFacts;
 use crate::telemetry::Loggers;
 use crate::worker::Worker;

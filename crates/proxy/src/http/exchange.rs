@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use super::caller::Caller;
 use super::context::Context;
 use super::head::{BodyLength, RequestHead, ResponseHead, grpc_status};
-use super::http1::parse::Malformed;
 use super::replay::{Kept, Replay};
 use super::story::Story;
 use super::stream::{Pump, PumpError, Source, StreamError};
+use super::syntax::Malformed;
 use super::timer::{Timer, earlier};
 use super::upstream::Upstream;
 

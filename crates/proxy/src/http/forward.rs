@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use outrigger_traffic::{Forward, PathRewrite, ResponseFlag, WeightedCluster};
 
+use super::answer::{Taken, answer, layers};
 use super::attempts::{Attempts, Reached};
 use super::caller::Caller;
 use super::exchange::{Ended, Exchange, Late, Timeouts};
 use super::head::RequestHead;
-use super::http1::encode::decimal;
-use super::http1::{is_valid_authority, is_valid_path};
+use super::headers::decimal;
 use super::mutate;
 use super::names::Known;
-use super::pipeline::{Taken, answer, layers};
 use super::pool;
 use super::reply::Reply;
 use super::retry::{Failure, Retries};
 use super::sanitize;
 use super::stream::Source;
+use super::syntax::{is_valid_authority, is_valid_path};
 use super::upstream::Upstream;
 use crate::upstream::{Cluster, Limit};
 

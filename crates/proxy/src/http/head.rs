@@ -6,6 +6,7 @@ use outrigger_traffic::{HeaderTarget, RequestView};
 
 use super::headers::{Headers, Span};
 use super::names::Known;
+use super::syntax::{is_valid_authority, is_valid_path};
 use crate::telemetry::HeaderLookup;
 
 /// How long a message's body is, as its head says.
@@ -199,11 +200,11 @@ impl HeaderTarget for RequestHead {
 
     fn set(&mut self, name: &str, value: &str) {
         if is_authority(name) {
-            if super::http1::is_valid_authority(value.as_bytes()) {
+            if is_valid_authority(value.as_bytes()) {
                 self.set_authority(value.as_bytes());
             }
         } else if name == ":path" {
-            if super::http1::is_valid_path(value.as_bytes()) {
+            if is_valid_path(value.as_bytes()) {
                 self.set_path(value.as_bytes());
             }
         } else if !is_framing(name) {

@@ -3,4 +3,3 @@
 pub mod body;
 pub mod client;
 pub mod convert;
-pub mod server;

@@ -1,23 +1,16 @@
 //! The course of one request: made clean, routed, answered here or carried upstream, told to
 //! telemetry. The same for every HTTP that the client speaks.
 
-use std::future::poll_fn;
-use std::task::{Context as TaskContext, Poll};
+use outrigger_traffic::{Action, DirectResponse, Forward, NoTrace, Redirect, Route, Routes, Snapshot};
 
-use outrigger_traffic::{
-    Action, DirectResponse, Forward, HeaderMutations, NoTrace, Redirect, ResponseFlag, Route, RouteConfig,
-    Routes, Snapshot, VirtualHost,
-};
-
+use super::answer::{Taken, answer};
 use super::caller::Caller;
 use super::context::Context;
-use super::exchange::{Ended, Exchange};
+use super::exchange::Exchange;
 use super::forward;
-use super::head::{BodyLength, Method, RequestHead, ResponseHead};
-use super::mutate;
-use super::reply::{Reply, Whole};
+use super::head::{Method, RequestHead, ResponseHead};
+use super::reply::Reply;
 use super::sanitize;
-use super::stream::{Filled, Pump};
 use super::timer::Timer;
 
 /// What a request needs while it is under way; kept by its connection for the next one.
@@ -37,17 +30,6 @@ impl Slot {
         self.request.release();
         self.response.release();
     }
-}
-
-/// The route that takes a request.
-#[derive(Clone, Copy)]
-pub struct Taken<'s> {
-    /// Where it was found.
-    pub config: &'s RouteConfig,
-    /// The virtual host.
-    pub host: &'s VirtualHost,
-    /// The route.
-    pub route: &'s Route,
 }
 
 /// Serves a request whose head stands in `slot`.
@@ -126,74 +108,4 @@ fn direct_response(direct: &DirectResponse) -> Reply<'_> {
     reply.body = (&direct.body[..]).into();
     reply.intended = true;
     reply
-}
-
-/// The layers of header changes that a route stands under, the most specific first.
-pub fn layers<'s>(taken: &Taken<'s>) -> [&'s HeaderMutations; 3] {
-    [&taken.route.headers, &taken.host.headers, &taken.config.headers]
-}
-
-/// Gives an answer of the proxy itself and tells telemetry.
-pub async fn answer<'s, C: Caller>(
-    exchange: &mut Exchange<'_, 's, C>,
-    reply: Reply<'s>,
-    taken: Option<Taken<'s>>,
-) {
-    let context = exchange.context;
-    exchange.story.end(reply.flag, reply.details.clone());
-    reply.fill(exchange.story.grpc, exchange.response);
-    exchange.story.grpc_status = exchange.response.grpc_status();
-    if reply.intended
-        && let Some(taken) = taken
-    {
-        let story = &exchange.story;
-        mutate::response(&layers(&taken), context, story, exchange.request, exchange.response);
-    }
-    sanitize::response(context, exchange.request, false, exchange.response);
-    if exchange.request.method == Method::Head {
-        exchange.response.body = BodyLength::Empty;
-    }
-    let read_all = poll_fn(|cx| Poll::Ready(read_rest(cx, exchange.caller))).await;
-    if reply.close || !read_all {
-        exchange.caller.close_after();
-    }
-    let body: &[u8] = if exchange.response.body == BodyLength::Empty { b"" } else { &reply.body };
-    if exchange.caller.send_head(exchange.response).is_ok() {
-        exchange.story.answered = true;
-        write_whole(exchange, body).await;
-    } else {
-        exchange.story.flags.set(ResponseFlag::DownstreamConnectionTermination);
-    }
-    exchange.story.tell(context, exchange.request, exchange.response, None);
-}
-
-async fn write_whole<C: Caller>(exchange: &mut Exchange<'_, '_, C>, body: &[u8]) {
-    let mut source = Whole::new(body);
-    let mut pump = Pump::default();
-    let result = exchange.write(&mut source, &mut pump).await;
-    exchange.story.bytes_sent = pump.bytes;
-    if let Err(ended) = result {
-        exchange.caller.abort();
-        if ended == Ended::Gone {
-            exchange.story.flags.set(ResponseFlag::DownstreamConnectionTermination);
-        }
-    }
-}
-
-/// Drops what has already arrived of a request that nobody will read; says whether that was all.
-fn read_rest<C: Caller>(cx: &mut TaskContext<'_>, caller: &mut C) -> bool {
-    const MOST: usize = 256 * 1024;
-    let mut dropped = 0;
-    while dropped < MOST {
-        match caller.poll_fill(cx) {
-            Poll::Ready(Ok(Filled::Data)) => {
-                let n = caller.data().len();
-                caller.consume(n);
-                dropped += n;
-            }
-            Poll::Ready(Ok(Filled::End)) => return true,
-            Poll::Ready(Err(_)) | Poll::Pending => return false,
-        }
-    }
-    false
 }

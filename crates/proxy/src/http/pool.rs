@@ -2,7 +2,9 @@
 //! host goes; each worker has its own.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::{Rc, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
 use outrigger_traffic::UpstreamProtocol;
@@ -11,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::http1::client::Http1Upstream;
 use super::http2::client::{Http2Connection, Http2Upstream};
+use super::stream::drop_rest;
 use super::upstream::Upstream;
 use crate::telemetry::Protocol;
 use crate::upstream::{Cluster, ConnectError, Host, Limit};
@@ -109,6 +112,15 @@ pub fn release(cluster: &Rc<Cluster>, host: &Rc<Host>, upstream: Upstream) {
         pools.reap(cluster, host);
     }
     pools.changed.notify_one();
+}
+
+/// Gives a connection back whose response nobody will read, if that has already arrived.
+pub async fn release_unread(cluster: &Rc<Cluster>, host: &Rc<Host>, mut upstream: Upstream) {
+    if poll_fn(|cx| Poll::Ready(drop_rest(cx, &mut upstream))).await {
+        release(cluster, host, upstream);
+    } else {
+        discard(host, upstream);
+    }
 }
 
 /// Closes a connection whose request did not end well; a stream is reset.

@@ -6,11 +6,10 @@ use std::task::{Context, Poll};
 use outrigger_traffic::ResponseFlag;
 
 use super::head::{BodyLength, ResponseHead};
-use super::headers::Headers;
-use super::http1::encode::decimal;
-use super::http1::parse::Malformed;
+use super::headers::{Headers, decimal};
 use super::names::Known;
 use super::stream::{Filled, Source, StreamError};
+use super::syntax::Malformed;
 
 /// An answer of the proxy itself.
 #[derive(Debug, Clone)]

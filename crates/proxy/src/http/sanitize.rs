@@ -9,8 +9,7 @@ use outrigger_traffic::{ServerHeader, split_port};
 
 use super::context::Context;
 use super::head::{RequestHead, ResponseHead};
-use super::headers::tokens;
-use super::http1::encode::decimal;
+use super::headers::{decimal, tokens};
 use super::names::Known;
 use super::path::{Normalized, normalize};
 use super::reply::Reply;

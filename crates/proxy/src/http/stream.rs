@@ -9,7 +9,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::headers::Headers;
-use super::http1::parse::Malformed;
+use super::syntax::Malformed;
 
 /// Why a message ended before it was complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -130,4 +130,22 @@ impl Pump {
         self.done = true;
         Poll::Ready(Ok(()))
     }
+}
+
+/// Drops what has already arrived of a body that nobody will read; says whether that was all of it.
+pub fn drop_rest<S: Source>(cx: &mut Context<'_>, source: &mut S) -> bool {
+    const MOST: usize = 256 * 1024;
+    let mut dropped = 0;
+    while dropped < MOST {
+        match source.poll_fill(cx) {
+            Poll::Ready(Ok(Filled::Data)) => {
+                let n = source.data().len();
+                source.consume(n);
+                dropped += n;
+            }
+            Poll::Ready(Ok(Filled::End)) => return true,
+            Poll::Ready(Err(_)) | Poll::Pending => return false,
+        }
+    }
+    false
 }

@@ -101,6 +101,11 @@ fn a_status_is_retried_with_the_body_and_the_last_answer_passes() {
     assert_eq!((answer.status, answer.text()), (503, "busy"));
     let bodies: Vec<Vec<u8>> = upstream.requests().into_iter().map(|request| request.body).collect();
     assert_eq!(bodies, [b"abc", b"abc", b"abc"]);
+    assert_eq!(
+        upstream.connections.load(Ordering::SeqCst),
+        1,
+        "an answer that is not passed on costs no connection"
+    );
     proxy.wait_for_metric(&["response_code=\"503\"", "response_flags=\"URX\""]);
 }
 

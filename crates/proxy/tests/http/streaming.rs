@@ -118,7 +118,7 @@ fn large_bodies_arrive_unchanged() {
     let copy = body.clone();
     let upstream = Backend::start(move |request, stream| {
         assert_eq!(request.body, copy.as_bytes());
-        let mut answer = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+        let mut answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
         for chunk in copy.as_bytes().chunks(70_001) {
             answer.push_str(&format!("{:x}\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap()));
         }

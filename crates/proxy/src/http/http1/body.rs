@@ -1,9 +1,10 @@
 //! Where a body ends: content-length, chunks, or the end of the connection. No sockets here.
 
-use super::parse::{self, Limits, Malformed};
+use super::parse;
 use crate::http::buffer::Input;
 use crate::http::head::BodyLength;
 use crate::http::headers::Headers;
+use crate::http::syntax::{Limits, Malformed};
 
 /// Longest line of a chunk's size with extensions.
 const MAX_CHUNK_LINE: usize = 4096;

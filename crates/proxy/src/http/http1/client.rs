@@ -8,11 +8,12 @@ use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::encode::{self, Encoder};
-use super::parse::{self, Limits};
+use super::parse;
 use crate::http::buffer::LARGE;
 use crate::http::head::{BodyLength, Method, RequestHead, ResponseHead};
 use crate::http::headers::Headers;
 use crate::http::stream::{Filled, Sink, Source, StreamError};
+use crate::http::syntax::Limits;
 use crate::upstream::ConnectionGuard;
 
 /// Bytes and fields of a response's head.

@@ -1,7 +1,7 @@
 //! HTTP/1 messages from what was understood of them: heads, chunks, trailers. No sockets here.
 
 use crate::http::head::{BodyLength, RequestHead, ResponseHead};
-use crate::http::headers::Headers;
+use crate::http::headers::{Headers, decimal};
 use crate::http::names::Known;
 
 /// How a body is written.
@@ -122,22 +122,6 @@ fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
     for part in parts {
         out.extend_from_slice(part);
     }
-}
-
-/// Appends a number in decimal digits.
-pub fn decimal(number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
 }
 
 fn status_line(status: u16, out: &mut Vec<u8>) {

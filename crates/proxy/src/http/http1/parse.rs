@@ -3,61 +3,18 @@
 use std::mem::MaybeUninit;
 
 use httparse::Header;
-use thiserror::Error;
 
 use crate::http::head::{BodyLength, Method, RequestHead, ResponseHead};
 use crate::http::headers::{Headers, Span, tokens};
 use crate::http::http1::target;
 use crate::http::names::Known;
-
-/// Most header fields that a parser has room for; configured limits are at most this.
-pub const MAX_HEADERS: usize = 256;
-
-/// Why a head or body is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Malformed {
-    /// Not HTTP/1, or not allowed in it; the text is Envoy's response code detail where it has one.
-    #[error("{0}")]
-    Syntax(&'static str),
-    /// A transfer coding that is not served.
-    #[error("http1.invalid_transfer_encoding")]
-    TransferCoding,
-    /// The head has too many bytes or fields.
-    #[error("{0}")]
-    TooLarge(&'static str),
-    /// HTTP/1.0 where it is not accepted.
-    #[error("low_version")]
-    Version,
-}
-
-impl Malformed {
-    /// The status that a client is answered with.
-    pub fn status(self) -> u16 {
-        match self {
-            Malformed::Syntax(_) => 400,
-            Malformed::TransferCoding => 501,
-            Malformed::TooLarge(_) => 431,
-            Malformed::Version => 426,
-        }
-    }
-}
+use crate::http::syntax::{Limits, MAX_HEADERS, Malformed, is_allowed_trailer, parse_length};
 
 const CODEC: Malformed = Malformed::Syntax("http1.codec_error");
 const LENGTH: Malformed = Malformed::Syntax("http1.content_length_not_allowed");
 const HOST: Malformed = Malformed::Syntax("missing_host_header");
 const HEADERS_SIZE: Malformed = Malformed::TooLarge("http1.headers_too_large");
 const HEADERS_COUNT: Malformed = Malformed::TooLarge("http1.too_many_headers");
-
-/// What a reader allows.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Most bytes of a head.
-    pub bytes: usize,
-    /// Most fields.
-    pub fields: usize,
-    /// Whether HTTP/1.0 is accepted.
-    pub http_10: bool,
-}
 
 /// What a request's head says about its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,16 +153,6 @@ pub fn trailers(input: &[u8], limits: Limits, into: &mut Headers) -> Result<Opti
     }
 }
 
-/// Trailers must not change framing, routing or who the sender is (RFC 9110, 6.5.1).
-pub fn is_allowed_trailer(known: Known, name: &[u8]) -> bool {
-    !(known.is_hop_by_hop()
-        || matches!(
-            known,
-            Known::Host | Known::ContentLength | Known::Trailer | Known::Expect | Known::Cookie
-        )
-        || matches!(name, b"authorization" | b"set-cookie" | b"content-encoding" | b"content-type"))
-}
-
 /// What is noted while fields are loaded.
 #[derive(Default)]
 struct Facts {
@@ -287,14 +234,6 @@ fn load(input: &[u8], length: usize, fields: &[Header<'_>], headers: &mut Header
         let (known, span) = headers.push_loaded(base, name, value);
         facts.note(known, field.value, span);
     }
-}
-
-/// A content-length: digits only, no sign, no list, within 64 bits.
-pub fn parse_length(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// RFC 9112, 6.3, with Envoy's refusals.

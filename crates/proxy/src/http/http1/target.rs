@@ -1,8 +1,8 @@
-//! Targets of requests and hosts: which characters they may have, and what they say.
+//! Targets of requests and Host: what they say of path and authority.
 
-use super::parse::Malformed;
 use crate::http::head::{Method, RequestHead};
 use crate::http::headers::Span;
+use crate::http::syntax::{Malformed, is_valid_authority, is_valid_path};
 
 const AUTHORITY: Malformed = Malformed::Syntax("http1.invalid_authority");
 const URL: Malformed = Malformed::Syntax("http1.invalid_url");
@@ -55,37 +55,4 @@ fn strip_scheme(target: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = target.split_at(colon);
     let known = scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https");
     rest.strip_prefix(b"://").filter(|_| known)
-}
-
-/// Whether these bytes may stand as a path with query: a slash and visible ASCII without `#`.
-pub fn is_valid_path(path: &[u8]) -> bool {
-    path.first() == Some(&b'/') && path.iter().all(|b| (b'!'..=b'~').contains(b) && *b != b'#')
-}
-
-/// Whether these bytes may stand as a host with an optional port: the characters of RFC 3986's
-/// reg-name and IP-literal, without user information and commas. An empty host is allowed.
-pub fn is_valid_authority(authority: &[u8]) -> bool {
-    authority.iter().all(|b| {
-        b.is_ascii_alphanumeric()
-            || matches!(
-                b,
-                b'-' | b'.'
-                    | b'_'
-                    | b'~'
-                    | b':'
-                    | b'['
-                    | b']'
-                    | b'%'
-                    | b'!'
-                    | b'$'
-                    | b'&'
-                    | b'\''
-                    | b'('
-                    | b')'
-                    | b'*'
-                    | b'+'
-                    | b';'
-                    | b'='
-            )
-    })
 }

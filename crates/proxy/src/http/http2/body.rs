@@ -8,8 +8,8 @@ use h2::{RecvStream, SendStream};
 
 use super::convert;
 use crate::http::headers::Headers;
-use crate::http::http1::parse::Malformed;
 use crate::http::stream::{Filled, Sink, Source, StreamError};
+use crate::http::syntax::Malformed;
 
 /// Most bytes that are handed to `h2` at once.
 const PIECE: usize = 64 * 1024;

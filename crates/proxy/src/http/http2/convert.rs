@@ -7,9 +7,8 @@ use http::{Request, Response, StatusCode, Uri};
 
 use crate::http::head::{BodyLength, Method, RequestHead, ResponseHead};
 use crate::http::headers::Headers;
-use crate::http::http1::parse::{Malformed, is_allowed_trailer, parse_length};
-use crate::http::http1::{is_valid_authority, is_valid_path};
 use crate::http::names::Known;
+use crate::http::syntax::{Malformed, is_allowed_trailer, is_valid_authority, is_valid_path, parse_length};
 
 const HEADER: Malformed = Malformed::Syntax("http2.invalid.header.field");
 const MESSAGING: Malformed = Malformed::Syntax("http2.violation_of_messaging_rule");

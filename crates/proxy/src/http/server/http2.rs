@@ -11,14 +11,14 @@ use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::body::{Incoming, Outgoing, stream_error};
-use super::client::{CONNECTION_WINDOW, SEND_BUFFER, STREAM_WINDOW};
-use super::convert;
 use crate::drain::Phase;
 use crate::http::caller::Caller;
 use crate::http::context::Context;
 use crate::http::head::{BodyLength, ResponseHead};
 use crate::http::headers::Headers;
+use crate::http::http2::body::{Incoming, Outgoing, stream_error};
+use crate::http::http2::client::{CONNECTION_WINDOW, SEND_BUFFER, STREAM_WINDOW};
+use crate::http::http2::convert;
 use crate::http::pipeline::{self, Slot};
 use crate::http::reply::Reply;
 use crate::http::stream::{Filled, Sink, Source, StreamError};

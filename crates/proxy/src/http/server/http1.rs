@@ -8,18 +8,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::connection::Connection;
-use super::encode::{self, ResponseOptions};
-use super::parse::{self, Malformed, RequestLine};
 use crate::drain::Phase;
 use crate::http::caller::Caller;
 use crate::http::context::Context;
 use crate::http::drain::Seat;
 use crate::http::head::{BodyLength, RequestHead, ResponseHead};
 use crate::http::headers::Headers;
+use crate::http::http1::connection::Connection;
+use crate::http::http1::encode::{self, ResponseOptions};
+use crate::http::http1::parse::{self, RequestLine};
 use crate::http::pipeline::{self, Slot};
 use crate::http::reply::Reply;
 use crate::http::stream::{Filled, Sink, Source, StreamError};
+use crate::http::syntax::Malformed;
 use crate::http::timer::earlier;
 use crate::telemetry::Protocol;
 

@@ -1,1 +1,0 @@
-//! The HTTP path end to end.
