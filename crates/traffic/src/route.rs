@@ -261,23 +261,38 @@ pub struct RetryPolicy {
 
 /// Failures that are tried again; names as Envoy's `x-envoy-retry-on` and `x-envoy-retry-grpc-on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[allow(missing_docs)]
 pub struct RetryOn {
+    /// `5xx`: any such status, and what becomes one.
     pub five_xx: bool,
+    /// `gateway-error`: 502 to 504, and what becomes one.
     pub gateway_error: bool,
+    /// `reset`: no response came, for whatever reason.
     pub reset: bool,
+    /// `reset-before-request`: nothing of the request had been sent.
     pub reset_before_request: bool,
+    /// `connect-failure`: no connection came up.
     pub connect_failure: bool,
+    /// `envoy-ratelimited`: the response carries x-envoy-ratelimited.
     pub envoy_ratelimited: bool,
+    /// `retriable-4xx`: 409.
     pub retriable_4xx: bool,
+    /// `refused-stream`: HTTP/2 REFUSED_STREAM.
     pub refused_stream: bool,
+    /// `retriable-status-codes`: the policy lists the status.
     pub retriable_status_codes: bool,
+    /// `retriable-headers`: the policy lists a header; none can be listed.
     pub retriable_headers: bool,
+    /// `http3-post-connect-failure`: never happens here.
     pub http3_post_connect_failure: bool,
+    /// `cancelled`: gRPC status 1.
     pub grpc_cancelled: bool,
+    /// `deadline-exceeded`: gRPC status 4.
     pub grpc_deadline_exceeded: bool,
+    /// `internal`: gRPC status 13.
     pub grpc_internal: bool,
+    /// `resource-exhausted`: gRPC status 8.
     pub grpc_resource_exhausted: bool,
+    /// `unavailable`: gRPC status 14.
     pub grpc_unavailable: bool,
 }
 
