@@ -1,7 +1,10 @@
 //! Requests that go well, and what is changed in them on their way.
 
+use std::sync::Arc;
+
+use outrigger_proxy::{Peer, PeerMetadata};
 use outrigger_traffic::{
-    Action, DirectResponse, HeaderMutation, HeaderMutations, PathRewrite, Redirect, RedirectPath,
+    Action, DirectResponse, Direction, HeaderMutation, HeaderMutations, PathRewrite, Redirect, RedirectPath,
 };
 
 use crate::support::{Backend, Setup, cluster, forward, reply, route, say, to};
@@ -203,4 +206,48 @@ fn the_attempt_is_counted_for_the_upstream_where_asked() {
     setup.virtual_host = Box::new(|host| host.attempt_count_in_request = true);
     setup.start().get("/");
     assert_eq!(upstream.requests()[0].header("x-envoy-attempt-count"), Some("1"));
+}
+
+struct Metadata;
+
+impl PeerMetadata for Metadata {
+    fn own(&self) -> Option<(&str, &str)> {
+        Some(("me", "mine"))
+    }
+
+    fn decode(&self, metadata: &[u8]) -> Option<Peer> {
+        let mut peer = Peer::default();
+        peer.workload.name = std::str::from_utf8(metadata).ok()?.into();
+        Some(peer)
+    }
+}
+
+fn exchanging(direction: Direction, upstream: &Backend) -> crate::support::TestProxy {
+    let mut setup =
+        Setup::to(upstream.address).manager(|m| m.peer_metadata = outrigger_traffic::PeerMetadata::Exchange);
+    setup.direction = direction;
+    setup.metadata = Arc::new(Metadata);
+    setup.start()
+}
+
+#[test]
+fn proxies_tell_each_other_who_they_are_and_applications_do_not_see_it() {
+    let upstream = Backend::start(|_, stream| {
+        say(stream, "HTTP/1.1 200 OK\r\nx-envoy-peer-metadata: theirs\r\ncontent-length: 0\r\n\r\n")
+    });
+    let request =
+        "GET / HTTP/1.1\r\nhost: a\r\nx-envoy-peer-metadata-id: p\r\nx-envoy-peer-metadata: peer\r\n\r\n";
+
+    let outbound = exchanging(Direction::Outbound, &upstream);
+    let answer = outbound.client().ask(request);
+    assert_eq!(answer.header("x-envoy-peer-metadata"), None);
+    let sent = &upstream.requests()[0];
+    assert_eq!(sent.header("x-envoy-peer-metadata"), Some("mine"));
+    assert_eq!(sent.header("x-envoy-peer-metadata-id"), Some("me"));
+
+    let inbound = exchanging(Direction::Inbound, &upstream);
+    let answer = inbound.client().ask(request);
+    assert_eq!(answer.header("x-envoy-peer-metadata"), Some("mine"));
+    assert_eq!(upstream.requests()[1].header("x-envoy-peer-metadata"), None);
+    inbound.wait_for_metric(&["reporter=\"destination\"", "source_workload=\"peer\""]);
 }

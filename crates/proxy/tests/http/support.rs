@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use outrigger_proxy::{Options, Proxy};
+use outrigger_proxy::{NoPeerMetadata, Options, Proxy};
 use outrigger_traffic::{
     AccessLog, Action, Balancer, ChainMatch, Cluster, ClusterChoice, ClusterEntry, Codec, Direction,
     Discovery, Endpoint, EndpointSet, EscapedSlashes, Filter, FilterChain, Forward, HeaderMutations, Health,
@@ -121,6 +121,8 @@ pub struct Setup {
     pub clusters: Vec<Cluster2>,
     pub virtual_host: Box<dyn Fn(&mut VirtualHost)>,
     pub drain_time: Duration,
+    pub direction: Direction,
+    pub metadata: Arc<dyn outrigger_proxy::PeerMetadata>,
 }
 
 impl Setup {
@@ -132,6 +134,8 @@ impl Setup {
             clusters,
             virtual_host: Box::new(|_| {}),
             drain_time: Duration::from_secs(2),
+            direction: Direction::Outbound,
+            metadata: Arc::new(NoPeerMetadata),
         }
     }
 
@@ -174,11 +178,16 @@ impl Setup {
                 origins: Vec::new(),
             }],
             default_chain: None,
-            direction: Direction::Outbound,
+            direction: self.direction,
             backlog: None,
             origins: Vec::new(),
         };
-        let options = Options { workers: 1, drain_time: self.drain_time, ..Options::default() };
+        let options = Options {
+            workers: 1,
+            drain_time: self.drain_time,
+            peer_metadata: self.metadata,
+            ..Options::default()
+        };
         let proxy = Proxy::start(options).unwrap();
         let clusters = self.clusters.into_iter().map(Cluster2::entry);
         let report = proxy.publish(Arc::new(Snapshot::new(
