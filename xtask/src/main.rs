@@ -60,4 +60,25 @@ mod tests {
             assert!(root().join(path).is_file(), "docs/where.md names {path}, which does not exist: {row}");
         }
     }
+
+    /// docs/differences.md promises a test for each departure.
+    #[test]
+    fn every_difference_has_its_test() {
+        let page = std::fs::read_to_string(root().join("docs/differences.md")).unwrap();
+        let mut tests = String::new();
+        for folder in ["crates", "tests", "apps"] {
+            for file in source::rust_files(&root().join(folder)).unwrap() {
+                tests.push_str(&std::fs::read_to_string(file).unwrap());
+            }
+        }
+        let rows: Vec<&str> = page.lines().filter(|l| l.starts_with("| ") && l.ends_with("` |")).collect();
+        assert!(rows.len() > 20, "the tables have lost their rows");
+        for row in rows {
+            let test = row.rsplit('`').nth(1).unwrap();
+            assert!(
+                tests.contains(&format!("fn {test}(")),
+                "docs/differences.md names no test of ours: {row}"
+            );
+        }
+    }
 }
