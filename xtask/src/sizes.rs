@@ -53,9 +53,8 @@ fn too_large(text: &str) -> Vec<String> {
                 }
             }
             Some((from, outer, name)) => {
-                if indent == *outer && line.trim_start().starts_with('}')
-                    || line.trim_end().ends_with(';') && indent == *outer
-                {
+                let closes = line.trim_start().starts_with('}') || line.trim_end().ends_with(';');
+                if closes && indent == *outer {
                     let length = number - from + 1;
                     if length > FUNCTION_LIMIT {
                         found.push(format!("line {}: fn {name} has {length} lines", from + 1));

@@ -60,7 +60,7 @@ fn skip_from(bytes: &[u8], i: usize) -> usize {
         return i + find(rest, b"*/", 2).map_or(rest.len(), |p| p + 2);
     }
     let word_before = i > 0 && (bytes[i - 1].is_ascii_alphanumeric() || bytes[i - 1] == b'_');
-    if rest[0] == b'r' && !word_before || rest.starts_with(b"br") && !word_before {
+    if !word_before && (rest[0] == b'r' || rest.starts_with(b"br")) {
         let start = if rest[0] == b'b' { 2 } else { 1 };
         let hashes = rest[start..].iter().take_while(|&&b| b == b'#').count();
         if rest.get(start + hashes) == Some(&b'"') {

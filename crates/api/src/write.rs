@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::absent::{Absent, is_absent};
 use crate::kinds;
 use crate::meta::Meta;
 use crate::object::{Object, Resource};
-use crate::absent::{Absent, is_absent};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase", bound(serialize = "S: Serialize, T: Serialize + Absent"))]

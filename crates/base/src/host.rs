@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_most_specific_comes_first() {
-        let mut hosts = vec![host("*"), host("*.b"), host("z.a.b"), host("*.a.b"), host("c")];
+        let mut hosts = [host("*"), host("*.b"), host("z.a.b"), host("*.a.b"), host("c")];
         hosts.sort();
         let names: Vec<_> = hosts.iter().map(Host::as_str).collect();
         assert_eq!(names, ["c", "z.a.b", "*.a.b", "*.b", "*"]);

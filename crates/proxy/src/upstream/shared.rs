@@ -26,7 +26,7 @@ struct SharedCluster {
 /// The counters of one cluster, summed over workers.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterTotals {
-    /// Name and value, in the order of [`ClusterStats`].
+    /// Name and value, in the order of `ClusterStats`.
     pub cluster: Vec<(&'static str, u64)>,
     /// The same for each host that was used.
     pub hosts: AHashMap<SocketAddr, Vec<(&'static str, u64)>>,
