@@ -3,10 +3,16 @@
 //!
 //! Everything talks to loopback only. Processes end with the value that stands for them.
 
+mod backend;
+mod connection;
 mod mesh;
 mod process;
 mod raw;
+mod table;
 
+pub use backend::{Backend, Then, reply};
+pub use connection::{Connection, Message};
 pub use mesh::{Engine, Gateway, Mesh};
 pub use process::{Process, binary, environment, free_port, free_ports, wait_until};
 pub use raw::{Answer, exchange, get, read_answer, request};
+pub use table::{Case, cases};

@@ -43,6 +43,11 @@ pub struct Mesh {
 impl Mesh {
     /// Starts `outrigger up` on these manifests, one file each: (name, text).
     pub fn start(manifests: &[(&str, &str)]) -> Mesh {
+        Mesh::start_configured("", manifests)
+    }
+
+    /// The same with a MeshConfig, as YAML.
+    pub fn start_configured(config: &str, manifests: &[(&str, &str)]) -> Mesh {
         let folder = tempfile::tempdir().expect("temporary folders can be made");
         std::fs::create_dir(folder.path().join("manifests")).expect("a fresh folder is empty");
         let ports = free_ports(2);
@@ -50,6 +55,7 @@ impl Mesh {
         for (name, text) in manifests {
             mesh.write(name, text);
         }
+        std::fs::write(mesh.config(), config).expect("the folder is writable");
         mesh.start_control();
         mesh
     }
@@ -61,6 +67,8 @@ impl Mesh {
             .arg("up")
             .arg("-f")
             .arg(self.manifests())
+            .arg("--mesh-config")
+            .arg(self.config())
             .args(["--xds", &format!("127.0.0.1:{}", self.xds)])
             .args(["--admin", &format!("127.0.0.1:{}", self.admin)]);
         self.control = Some(Process::start(command, &self.folder.path().join("control.log")));
@@ -86,6 +94,10 @@ impl Mesh {
     /// The folder that the control plane reads.
     pub fn manifests(&self) -> PathBuf {
         self.folder.path().join("manifests")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("mesh-config.yaml")
     }
 
     /// A folder for the test's own files.
