@@ -39,7 +39,7 @@ fn normalize(manager: &HttpManager, path_and_query: &[u8]) -> Normalized {
         new = unescape_slashes(&new);
     }
     if manager.normalize_path {
-        match remove_dot_segments(&new) {
+        match canonical(&new) {
             Some(normal) => new = normal,
             None => return Normalized::Refused,
         }
@@ -59,7 +59,18 @@ fn may_change(manager: &HttpManager, path: &[u8]) -> bool {
     (manager.escaped_slashes != EscapedSlashes::Keep && memchr::memchr(b'%', path).is_some())
         || (manager.merge_slashes && memchr::memmem::find(path, b"//").is_some())
         || (manager.normalize_path
-            && (memchr::memchr2(b'%', b'\\', path).is_some() || memchr::memmem::find(path, b"/.").is_some()))
+            && (path.iter().any(|b| *b == b'%' || *b == b'\\' || is_escaped(*b))
+                || memchr::memmem::find(path, b"/.").is_some()))
+}
+
+/// What a path holds only as an escape (RFC 3986, 3.3, as the WHATWG's URL standard relaxes it).
+fn is_escaped(byte: u8) -> bool {
+    matches!(byte, 0..=b' ' | b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x7f..)
+}
+
+/// What needs no escape anywhere (RFC 3986, 2.3).
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 fn has_escaped_slash(path: &[u8]) -> bool {
@@ -93,29 +104,44 @@ fn unescape_slashes(path: &[u8]) -> Vec<u8> {
     out
 }
 
-/// RFC 3986, 5.2.4; a backslash counts as a slash and `%2e` as a dot, as browsers have it.
-/// `None`: an escape is malformed.
-fn remove_dot_segments(path: &[u8]) -> Option<Vec<u8>> {
+/// The byte that an escape at the start of `text` stands for.
+fn escape(text: &[u8]) -> Option<u8> {
+    let [b'%', high, low, ..] = text else { return None };
+    let (high, low) = (char::from(*high).to_digit(16)?, char::from(*low).to_digit(16)?);
+    u8::try_from(high * 16 + low).ok()
+}
+
+/// Escapes, dots and backslashes as browsers and Envoy have them: what needs no escape loses it, what
+/// needs one gets it, `%xx` that is no escape stays, a backslash is a slash, dot segments go (RFC 3986,
+/// 5.2.4). So `/%61dmin` is routed as `/admin`, which its receiver takes it for. `None`: an escaped NUL.
+fn canonical(path: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some(first) = rest.first() {
-        match rest {
-            [b'%', b'2', b'e' | b'E', tail @ ..] => {
-                text.push(b'.');
-                rest = tail;
+        let mut width = 1;
+        match escape(rest) {
+            Some(0) => return None,
+            Some(byte) => {
+                width = 3;
+                if is_unreserved(byte) {
+                    text.push(byte);
+                } else {
+                    text.extend_from_slice(&rest[..3]);
+                }
             }
-            [b'%', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                text.extend_from_slice(&[b'%', *high, *low]);
-                rest = tail;
+            None if *first == b'\\' => text.push(b'/'),
+            None if is_escaped(*first) => {
+                let digit = |value: u8| b"0123456789ABCDEF"[usize::from(value)];
+                text.extend_from_slice(&[b'%', digit(*first >> 4), digit(*first & 15)]);
             }
-            [b'%', ..] => return None,
-            [_, tail @ ..] => {
-                text.push(if *first == b'\\' { b'/' } else { *first });
-                rest = tail;
-            }
-            [] => {}
+            None => text.push(*first),
         }
+        rest = &rest[width..];
     }
+    Some(without_dot_segments(&text))
+}
+
+fn without_dot_segments(text: &[u8]) -> Vec<u8> {
     let mut out: Vec<&[u8]> = Vec::new();
     let segments: Vec<&[u8]> = text[1..].split(|b| *b == b'/').collect();
     for (at, segment) in segments.iter().enumerate() {
@@ -136,7 +162,7 @@ fn remove_dot_segments(path: &[u8]) -> Option<Vec<u8>> {
     }
     let mut joined = vec![b'/'];
     joined.extend_from_slice(&out.join(&b'/'));
-    Some(joined)
+    joined
 }
 
 #[cfg(test)]
@@ -144,7 +170,7 @@ mod tests {
     use super::*;
 
     fn dots(path: &str) -> Option<String> {
-        remove_dot_segments(path.as_bytes()).map(|p| String::from_utf8(p).unwrap())
+        canonical(path.as_bytes()).map(|p| String::from_utf8(p).unwrap())
     }
 
     #[test]
@@ -162,12 +188,27 @@ mod tests {
             ("/..", "/"),
             ("/", "/"),
             ("/a/.../b", "/a/.../b"),
+            ("/a\\", "/a/"),
         ];
         for (path, expected) in cases {
             assert_eq!(dots(path).as_deref(), Some(expected), "{path}");
         }
-        assert_eq!(dots("/a%zz"), None);
-        assert_eq!(dots("/a%2"), None);
+    }
+
+    #[test]
+    fn a_path_is_the_same_however_it_is_escaped() {
+        let cases = [
+            ("/%61dmin%2D%5f%7E", "/admin-_~"),
+            ("/a%20b%2f%80%25", "/a%20b%2f%80%25"),
+            ("/a%25%32%65", "/a%252e"),
+            ("/a\"<>^`{|}\u{e9}", "/a%22%3C%3E%5E%60%7B%7C%7D%C3%A9"),
+            ("/a!$&'()*+,;=:@[]", "/a!$&'()*+,;=:@[]"),
+            ("/a%zz%2", "/a%zz%2"),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(dots(path).as_deref(), Some(expected), "{path}");
+        }
+        assert_eq!(dots("/a%00"), None);
     }
 
     #[test]
