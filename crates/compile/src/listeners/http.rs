@@ -44,6 +44,8 @@ pub(super) fn manager(world: &World<'_>, stat_prefix: String, routes: Routes) ->
         route_specifier: Some(routes),
         http_filters: vec![router],
         server_name: SERVER_NAME.to_string(),
+        // The upstream says itself whether it wants a body (Istio: ENABLE_100_CONTINUE_HEADERS).
+        proxy_100_continue: true,
         access_log: access_log::logs(world.config()),
         use_remote_address: truth(world.is_gateway()),
         upgrade_configs: vec![UpgradeConfig { upgrade_type: "websocket".to_string(), ..Default::default() }],
