@@ -39,10 +39,7 @@ pub fn run(arguments: &DemoArguments) -> ExitCode {
     match sandbox::enter() {
         Ok(Place::Inside) => {}
         Ok(Place::Outside(code)) => return ExitCode::from(code),
-        Err(error) => {
-            let line: Vec<String> = std::env::args().collect();
-            return fail(2, format_args!("{error}\nor run it as root: sudo {}", line.join(" ")));
-        }
+        Err(error) => return fail(2, error),
     }
     let verdict = if arguments.json {
         run_scenario(&scenario, options, &mut Silent)
