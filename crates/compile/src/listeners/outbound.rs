@@ -48,6 +48,8 @@ struct Planned {
     plan: Plan,
     /// Who declared that it speaks HTTP.
     declared_http: Option<ResourceKey>,
+    /// Who declared at every address a protocol whose server speaks first.
+    declared_server_first: Option<ResourceKey>,
     /// The service whose address it is.
     origins: Vec<ResourceKey>,
 }
@@ -93,22 +95,26 @@ impl Plans<'_, '_> {
             return;
         }
         let planned = self.plans.entry((address, port.number)).or_default();
+        // Requests and other bytes to any address are told apart by looking at them. Looking would make
+        // both sides wait where the server speaks first, so there the older one has the port
+        // (istio: core/listener.go `isConflictWithWellKnownPort`).
+        let server_first = matches!(port.protocol, AppProtocol::Mongo | AppProtocol::MySql);
+        let rival = match port.protocol.is_http() || port.protocol == AppProtocol::Auto {
+            true => planned.declared_server_first.as_ref(),
+            false => planned.declared_http.as_ref().filter(|_| server_first),
+        };
+        if let Some(winner) = rival.filter(|_| bind == &Bind::Wildcard) {
+            self.diagnostics.push(lost(owner, port, winner));
+            return;
+        }
         if port.protocol.is_http() {
-            if let Some(winner) = planned.plan.owner_of_rest().filter(|_| planned.declared_http.is_none()) {
-                self.diagnostics.push(lost(owner, port, winner));
-                return;
-            }
             planned.declared_http.get_or_insert_with(|| owner.clone());
             let routes = port.number.to_string();
             planned.speak_http(self.world, address, port.number, routes, None);
             return;
         }
-        if let Some(winner) = planned.declared_http.as_ref().filter(|_| bind == &Bind::Wildcard) {
-            // Bytes of any kind to any address, where HTTP was declared: only HTTP is understood.
-            if port.protocol != AppProtocol::Auto && !port.protocol.is_tls() {
-                self.diagnostics.push(lost(owner, port, winner));
-                return;
-            }
+        if server_first && bind == &Bind::Wildcard {
+            planned.declared_server_first.get_or_insert_with(|| owner.clone());
         }
         if port.protocol == AppProtocol::Auto {
             let routes = match bind {
@@ -122,11 +128,13 @@ impl Plans<'_, '_> {
         if address.is_some() && planned.origins.is_empty() {
             planned.origins = service.origins.clone();
         }
-        let wildcard_http = planned.declared_http.is_some() && bind == &Bind::Wildcard;
+        // Where HTTP was declared, who only may speak it adds nothing but that.
+        let adds_no_rest =
+            planned.declared_http.is_some() && bind == &Bind::Wildcard && port.protocol == AppProtocol::Auto;
         for chain in byte_chains(self.world, service, port, bind, cidr) {
             let takes_rest =
                 chain.matches.sni.is_empty() && chain.matches.cidrs.is_empty() && !chain.matches.any_tls;
-            if wildcard_http && takes_rest {
+            if adds_no_rest && takes_rest {
                 continue;
             }
             if let Some(winner) = planned.plan.add(chain, owner) {

@@ -21,8 +21,8 @@ impl Mutations {
         let Some(Headers { request, response }) = headers else { return Mutations::default() };
         let mut mutations = Mutations::default();
         if let Some(request) = request {
-            mutations.authority =
-                request.set.iter().find(|(name, _)| is_authority(name)).map(|(_, value)| value.clone());
+            let mut hosts = request.set.iter().chain(&request.add).filter(|(name, _)| is_authority(name));
+            mutations.authority = hosts.next().map(|(_, value)| value.clone());
             mutations.add_to_request = added(request);
             mutations.remove_from_request = removed(request);
         }
@@ -33,13 +33,14 @@ impl Mutations {
         mutations
     }
 
-    /// Adds changes that are done after these.
+    /// Adds changes that are done after these. A host that is set already stays
+    /// (istio: core/route/route.go `processDestination`).
     pub(super) fn then(&mut self, later: Mutations) {
         self.add_to_request.extend(later.add_to_request);
         self.remove_from_request.extend(later.remove_from_request);
         self.add_to_response.extend(later.add_to_response);
         self.remove_from_response.extend(later.remove_from_response);
-        self.authority = later.authority.or(self.authority.take());
+        self.authority = self.authority.take().or(later.authority);
     }
 }
 

@@ -16,11 +16,12 @@ pub(super) fn everything() -> RouteMatch {
     RouteMatch { path_specifier: Some(PathSpecifier::Prefix("/".to_string())), ..Default::default() }
 }
 
-/// Whether it is every request.
+/// Whether it is every request. An expression that happens to fit every path does not count
+/// (istio: core/route/route.go `IsCatchAllRoute`).
 pub(super) fn is_everything(matches: &RouteMatch) -> bool {
     let any_path = match &matches.path_specifier {
         Some(PathSpecifier::Prefix(prefix)) => prefix == "/",
-        Some(PathSpecifier::SafeRegex(regex)) => matches!(regex.regex.as_str(), "*" | ".*"),
+        Some(PathSpecifier::SafeRegex(regex)) => regex.regex == "*",
         _ => false,
     };
     any_path && matches.headers.is_empty() && matches.query_parameters.is_empty()

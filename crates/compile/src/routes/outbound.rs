@@ -157,16 +157,15 @@ impl<'a, 'd> Builder<'a, 'd> {
     }
 
     fn host_of(&mut self, service: &'a Service) -> Routed<'a> {
-        let by_specificity: Vec<Vec<usize>> = self
-            .exact
-            .get(&service.host)
-            .into_iter()
-            .chain(
-                self.wildcard.iter().filter(|(host, _)| host.covers(&service.host)).map(|(_, rules)| rules),
-            )
-            .cloned()
-            .collect();
-        let winner = by_specificity.iter().find_map(|rules| self.first_with_routes(&service.host, rules));
+        let exact = self.exact.get(&service.host).cloned();
+        let winner = match exact {
+            Some(rules) => self.first_with_routes(&service.host, &rules),
+            None => {
+                let mut covering = self.wildcard.iter().filter(|(host, _)| host.covers(&service.host));
+                let rules = covering.next().map(|(_, rules)| rules.clone()).unwrap_or_default();
+                self.first_with_routes(&service.host, &rules)
+            }
+        };
         let (routes, mut origins) = match winner {
             Some(rule) => {
                 self.heard.insert(rule);

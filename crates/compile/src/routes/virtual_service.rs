@@ -121,7 +121,9 @@ fn route(
         let (mut forward, of_destination) =
             actions::forward(asked.world, &rule.key.namespace, written, asked.port)?;
         mutations.then(of_destination);
-        if let Some(authority) = mutations.authority.take() {
+        if let Some(authority) = mutations.authority.take()
+            && forward.host_rewrite_specifier.is_none()
+        {
             actions::rewrite_host(&mut forward, authority);
         }
         Action::Route(forward)

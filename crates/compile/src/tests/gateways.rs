@@ -34,6 +34,26 @@ fn routes_of_all_rules_for_a_host_count_and_those_for_everything_come_last() {
 }
 
 #[test]
+fn an_expression_for_every_path_keeps_its_place() {
+    let yaml = gateway("edge", "", &http(80, "['*']"))
+        + &answer(
+            "a",
+            "",
+            "[edge]",
+            "[a.com]",
+            "[{match: [{uri: {regex: '.*'}}], directResponse: {status: 201}}]",
+        )
+        + &answer(
+            "b",
+            "",
+            "[edge]",
+            "[a.com]",
+            "[{match: [{uri: {prefix: /x}}], directResponse: {status: 202}}]",
+        );
+    assert_eq!(Fixture::new(&yaml).gateway().targets("http.80", "a.com"), ["201", "202"]);
+}
+
+#[test]
 fn hosts_are_those_that_server_and_rule_share() {
     let yaml = gateway("edge", "", &http(80, "['*.a.com', b.com, default/c.com, other/d.com, ./e.com]"))
         + &answer(

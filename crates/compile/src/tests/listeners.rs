@@ -99,35 +99,67 @@ fn what_cannot_be_told_apart_belongs_to_the_oldest() {
     assert_eq!(sent.findings(), ["ServiceEntry/default/young spec.ports OUT0006"]);
 }
 
+fn on_every_address(name: &str, created: &str, protocol: &str) -> String {
+    entry(
+        name,
+        created,
+        &format!(
+            "  hosts: ['*.{name}.example.com']
+  ports: [{{number: 80, name: any, protocol: {protocol}}}]
+  resolution: NONE"
+        ),
+    )
+}
+
 #[test]
-fn http_and_bytes_on_every_address_do_not_go_together() {
-    let bytes = |created: &str| {
-        entry(
-            "wild",
-            created,
-            "  hosts: ['*.example.com']
-  ports: [{number: 80, name: tcp, protocol: TCP}]
-  resolution: NONE",
-        )
-    };
-    let http = |created: &str| {
-        entry(
-            "web",
-            created,
-            "  hosts: [web.example.com]
-  addresses: [10.1.1.1]
-  ports: [{number: 80, name: http, protocol: HTTP}]
-  resolution: STATIC",
-        )
-    };
-    let http_first = Fixture::new(&(http("10:00") + &bytes("11:00"))).sidecar();
-    assert_eq!(http_first.findings(), ["ServiceEntry/default/wild spec.ports OUT0006"]);
-    assert!(lines(&summary::of(&http_first.bundle), "0.0.0.0_80")[0].contains("http routes 80"));
-    let bytes_first = Fixture::new(&(http("11:00") + &bytes("10:00"))).sidecar();
-    assert_eq!(bytes_first.findings(), ["ServiceEntry/default/web spec.ports OUT0006"]);
+fn http_and_bytes_on_every_address_are_told_apart_whoever_is_older() {
+    let both = [
+        on_every_address("bytes", "10:00", "TCP") + &on_every_address("web", "11:00", "HTTP"),
+        on_every_address("bytes", "11:00", "TCP") + &on_every_address("web", "10:00", "HTTP"),
+    ];
+    for yaml in both {
+        let sent = Fixture::new(&yaml).sidecar();
+        assert_eq!(sent.findings(), Vec::<String>::new());
+        let mut chains = lines(&summary::of(&sent.bundle), "0.0.0.0_80");
+        chains.sort();
+        assert_eq!(
+            chains,
+            [
+                "chain - -> outbound|80||*.bytes.example.com",
+                "chain - raw_buffer -> outbound|80||*.bytes.example.com",
+                "chain - raw_buffer alpn=http/1.0,http/1.1,h2c -> http routes 80",
+            ]
+        );
+    }
+}
+
+#[test]
+fn who_may_speak_http_adds_nothing_where_it_is_declared_and_disturbs_nobody() {
+    let maybe_first = on_every_address("maybe", "10:00", "''") + &on_every_address("web", "11:00", "HTTP");
+    let sent = Fixture::new(&maybe_first).sidecar();
+    assert_eq!(sent.findings(), Vec::<String>::new());
+    let chains = lines(&summary::of(&sent.bundle), "0.0.0.0_80");
+    assert!(chains.contains(&"chain - -> outbound|80||*.maybe.example.com".to_string()), "{chains:?}");
+    let http_first = on_every_address("maybe", "11:00", "''") + &on_every_address("web", "10:00", "HTTP");
     assert_eq!(
-        lines(&summary::of(&bytes_first.bundle), "0.0.0.0_80"),
-        ["chain - -> outbound|80||*.example.com"]
+        lines(&seen(&http_first), "0.0.0.0_80"),
+        [
+            "chain - raw_buffer alpn=http/1.0,http/1.1,h2c -> http routes 80",
+            "else PassthroughFilterChain -> PassthroughCluster"
+        ]
+    );
+}
+
+#[test]
+fn a_server_that_speaks_first_shares_its_port_with_no_http() {
+    let server_first = on_every_address("db", "10:00", "MySQL") + &on_every_address("web", "11:00", "HTTP");
+    let sent = Fixture::new(&server_first).sidecar();
+    assert_eq!(sent.findings(), ["ServiceEntry/default/web spec.ports OUT0006"]);
+    assert_eq!(lines(&summary::of(&sent.bundle), "0.0.0.0_80"), ["chain - -> outbound|80||*.db.example.com"]);
+    let http_first = on_every_address("db", "11:00", "MySQL") + &on_every_address("web", "10:00", "HTTP");
+    assert_eq!(
+        Fixture::new(&http_first).sidecar().findings(),
+        ["ServiceEntry/default/db spec.ports OUT0006"]
     );
 }
 

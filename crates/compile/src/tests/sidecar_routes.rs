@@ -110,6 +110,45 @@ fn a_rule_that_cannot_hold_here_leaves_the_host_to_others() {
 }
 
 #[test]
+fn a_wildcard_takes_no_host_that_a_rule_names() {
+    let yaml = web()
+        + &virtual_service(
+            "elsewhere",
+            "",
+            "  hosts: [web]\n  http: [{match: [{sourceLabels: {app: nobody}}], directResponse: {status: 201}}]",
+        )
+        + &virtual_service(
+            "wild",
+            "",
+            "  hosts: ['*.default.svc.cluster.local']\n  http: [{directResponse: {status: 202}}]",
+        );
+    let sent = Fixture::new(&yaml).sidecar();
+    assert_eq!(sent.targets("80", WEB), ["default: outbound|80||web.default.svc.cluster.local"]);
+}
+
+#[test]
+fn the_host_that_the_upstream_sees_is_the_rewrites_then_the_routes_then_the_destinations() {
+    let rewritten = |route: &str| {
+        let spec = format!(
+            "  hosts: [web]
+  http:
+  - route: [{{destination: {{host: web}}, headers: {{request: {{add: {{host: destination}}}}}}}}]
+{route}"
+        );
+        let sent = Fixture::new(&(web() + &virtual_service("a", "", &spec))).sidecar();
+        let routes = sent.virtual_host("80", WEB).unwrap().routes;
+        match &action(&routes[0]).host_rewrite_specifier {
+            Some(route_action::HostRewriteSpecifier::HostRewriteLiteral(host)) => host.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let headers = "    headers: {request: {set: {host: route}}}";
+    assert_eq!(rewritten(""), "destination");
+    assert_eq!(rewritten(headers), "route");
+    assert_eq!(rewritten(&format!("{headers}\n    rewrite: {{authority: rewrite}}")), "rewrite");
+}
+
+#[test]
 fn conditions_that_are_known_beforehand_decide_beforehand() {
     let spec = "  hosts: [web]
   gateways: [mesh, edge]
