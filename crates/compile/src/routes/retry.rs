@@ -10,8 +10,9 @@ use outrigger_proto::envoy::extensions::retry::host::previous_hosts::v3::Previou
 use crate::encode::{any, duration, number};
 
 const DEFAULT_ATTEMPTS: u32 = 2;
+/// No status is named: a 503 that the application itself says may have had effects.
+/// (istio: EXCLUDE_UNSAFE_503_FROM_DEFAULT_RETRY)
 const DEFAULT_ON: &str = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
-const DEFAULT_STATUS: u32 = 503;
 const BY_STATUS: &str = "retriable-status-codes";
 const HOST_SELECTIONS: i64 = 5;
 
@@ -42,7 +43,6 @@ fn default() -> RetryPolicy {
     RetryPolicy {
         retry_on: DEFAULT_ON.to_string(),
         num_retries: number(DEFAULT_ATTEMPTS),
-        retriable_status_codes: vec![DEFAULT_STATUS],
         retry_host_predicate: vec![RetryHostPredicate {
             name: "envoy.retry_host_predicates.previous_hosts".to_string(),
             config_type: Some(ConfigType::TypedConfig(any(&PreviousHostsPredicate {}))),

@@ -24,7 +24,7 @@ fn a_service_without_rules_gets_everything_with_the_default_retries() {
     let retry = forward.retry_policy.as_ref().unwrap();
     assert_eq!(retry.num_retries.unwrap().value, 2);
     assert_eq!(retry.retry_on, "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes");
-    assert_eq!((retry.host_selection_retry_max_attempts, &retry.retriable_status_codes[..]), (5, &[503][..]));
+    assert_eq!((retry.host_selection_retry_max_attempts, &retry.retriable_status_codes[..]), (5, &[][..]));
     assert_eq!(
         forward.cluster_not_found_response_code(),
         route_action::ClusterNotFoundResponseCode::ServiceUnavailable
