@@ -18,6 +18,9 @@ pub(super) enum Value<'a> {
     Address(SocketAddr, Part),
 }
 
+/// A request without flags; in JSON too this is a string.
+const NO_FLAGS: Value<'static> = Value::Text(Cow::Borrowed(b"-"));
+
 /// Which part of an address is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -207,7 +210,7 @@ impl Operator {
             Operator::ResponseCode => Value::Number(record.status.unwrap_or(0).into()),
             Operator::ResponseFlags => {
                 if record.flags.is_empty() {
-                    return Value::Missing;
+                    return NO_FLAGS;
                 }
                 Value::Text(match record.flags.text() {
                     Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
@@ -217,7 +220,7 @@ impl Operator {
             Operator::ResponseFlagsLong => {
                 let names: Vec<&str> = record.flags.iter().map(|flag| flag.long()).collect();
                 if names.is_empty() {
-                    return Value::Missing;
+                    return NO_FLAGS;
                 }
                 Value::Text(Cow::Owned(names.join(",").into_bytes()))
             }
