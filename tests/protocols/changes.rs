@@ -129,3 +129,66 @@ fn the_upstream_is_told_who_asked() {
         assert!(answer.header("x-envoy-upstream-service-time").is_some(), "{engine:?}: {answer:?}");
     }
 }
+
+/// Requests whose headers are compared.
+const REQUESTS: &[&str] = &[
+    "GET /plain HTTP/1.1\r\nhost: app.example\r\n\r\n",
+    "GET /case HTTP/1.1\r\nHost: App.Example:8080\r\nAccept: */*\r\n\
+     User-Agent: test/1\r\nX-Mixed-Case: A\r\n\r\n",
+    "POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ncontent-type: text/plain\r\n\r\nabc",
+    "POST /chunked HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\
+     trailer: x-sum\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "GET /hops HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, x-hop\r\nx-hop: 1\r\nkeep-alive: 5\r\n\
+     proxy-connection: keep-alive\r\nproxy-authorization: b\r\nupgrade: h2c\r\n\r\n",
+    "GET /control HTTP/1.1\r\nhost: a\r\nx-envoy-upstream-rq-timeout-ms: 5000\r\n\
+     x-envoy-upstream-rq-per-try-timeout-ms: 4000\r\nx-envoy-max-retries: 3\r\nx-envoy-retry-on: 5xx\r\n\
+     x-envoy-hedge-on-per-try-timeout: true\r\nx-envoy-upstream-alt-stat-name: z\r\n\
+     x-envoy-force-trace: true\r\nx-envoy-decorator-operation: o\r\nx-envoy-expected-rq-timeout-ms: 1\r\n\
+     x-envoy-attempt-count: 9\r\nx-envoy-external-address: 1.2.3.4\r\nx-envoy-downstream-service-cluster: s\r\n\
+     x-envoy-ip-tags: t\r\nx-envoy-original-host: h\r\nx-envoy-internal: true\r\nx-envoy-original-path: /p\r\n\r\n",
+    "GET /forwarded HTTP/1.1\r\nhost: a\r\nx-forwarded-host: h\r\nx-forwarded-port: 1\r\nforwarded: for=1\r\n\
+     via: 1.1 v\r\nx-real-ip: 1.1.1.1\r\nx-request-id: mine\r\n\
+     traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n",
+    "GET /double HTTP/1.1\r\nhost: a\r\ncookie: a=1\r\ncookie: b=2\r\nuser-agent: u\r\n\r\n",
+];
+
+#[test]
+fn both_engines_send_the_same_headers() {
+    let mut first: Option<Vec<[Vec<String>; 2]>> = None;
+    for engine in Engine::available("both_engines_send_the_same_headers") {
+        let backend = backend();
+        let world = World::start(engine, outrigger_tests::TO_APP, &[backend.port()], &[]);
+        let seen = REQUESTS.iter().map(|request| {
+            let answer = world.connect().ask(request).unwrap();
+            [described(&backend.requests().pop().unwrap()), described(&answer)]
+        });
+        let seen: Vec<_> = seen.collect();
+        let Some(native) = &first else {
+            first = Some(seen);
+            continue;
+        };
+        for ((request, native), envoy) in REQUESTS.iter().zip(native).zip(&seen) {
+            assert_eq!(native, envoy, "native is left, {engine:?} right: {request}");
+        }
+    }
+}
+
+/// Headers in order of their names, without what differs each time. Only the native proxy says who it
+/// is: the exchange of metadata is Istio's addition to Envoy.
+fn described(message: &Message) -> Vec<String> {
+    let told = message.headers.iter().filter(|(name, _)| !name.starts_with("x-envoy-peer-metadata"));
+    let mut lines: Vec<String> = told
+        .map(|(name, value)| {
+            let value = match name.as_str() {
+                "x-request-id" if value.len() == 36 => "(id)",
+                "x-envoy-upstream-service-time" => "(time)",
+                "x-forwarded-for" => "(address)",
+                "date" => "(date)",
+                _ => value,
+            };
+            format!("{name}: {value}")
+        })
+        .collect();
+    lines.sort();
+    lines
+}
