@@ -11,9 +11,10 @@ use outrigger_traffic::{
 
 use crate::asked::Asked;
 use crate::endpoints::{Bound, Target, share};
-use crate::explanation::{Explanation, Outcome, OutcomeKind, Rejected, Stage, Step};
+use crate::explanation::{Explanation, Outcome, OutcomeKind, Stage, Step};
 use crate::recorder::Recorder;
 use crate::request::HttpRequest;
+use crate::rivals;
 
 /// What a client begins to send.
 #[derive(Clone, Copy)]
@@ -42,7 +43,9 @@ impl Course<'_> {
         };
         match (&chain.filter, self.bytes) {
             (Filter::Tcp(tcp), _) => self.forward(&tcp.cluster, None, explanation),
-            (Filter::Http(manager), Bytes::Http(request)) => self.route(manager, request, explanation),
+            (Filter::Http(manager), Bytes::Http(request)) => {
+                self.route(listener, manager, request, explanation)
+            }
             (Filter::Http(_), _) => {
                 let why = "the filter chain reads requests; what is sent is none, so it is answered 400";
                 explanation.steps.push(Step::new(Stage::Route, None, why));
@@ -81,6 +84,8 @@ impl Course<'_> {
         let mut step = recorder.into_step(Stage::FilterChain, otherwise);
         step.why = format!("{} ({})", step.why, seen(&facts, looks_for_tls, looks_for_http));
         step = step.by(chosen.map_or(&[], |chain| &chain.origins));
+        let beaten = rivals::beaten(&self.bound, step.object.as_ref(), &port.to_string());
+        step = step.instead_of(beaten);
         explanation.filter_chain = chosen.map(|chain| label(listener, chain));
         explanation.steps.push(step);
         chosen
@@ -88,6 +93,7 @@ impl Course<'_> {
 
     fn route(
         &self,
+        listener: &Listener,
         manager: &HttpManager,
         request: &HttpRequest,
         mut explanation: Explanation,
@@ -117,7 +123,7 @@ impl Course<'_> {
         let authority = request.authority.as_bytes();
         let authority = if manager.strip_any_host_port { split_port(authority).0 } else { authority };
         let asked = Asked { request, authority, path };
-        let Some(host) = self.select_virtual_host(config, &asked, &mut explanation) else {
+        let Some(host) = self.select_virtual_host(listener, config, &asked, &mut explanation) else {
             return explanation.end(not_found());
         };
         if host.require_tls && asked.scheme() != b"https" {
@@ -133,6 +139,7 @@ impl Course<'_> {
 
     fn select_virtual_host<'c>(
         &self,
+        listener: &Listener,
         config: &'c RouteConfig,
         asked: &Asked<'_>,
         explanation: &mut Explanation,
@@ -141,30 +148,14 @@ impl Course<'_> {
         let host = config.select_virtual_host(asked.authority, &mut recorder);
         let otherwise = format!("no virtual host of {} has a domain for the host", config.name);
         let mut step = recorder.into_step(Stage::VirtualHost, &otherwise);
+        step =
+            step.instead_of(rivals::of_host(&self.bound, config, host, asked.authority, &listener.origins));
         if let Some(host) = host {
-            step = step.by(&host.origins).instead_of(self.losers(host));
+            step = step.by(&host.origins);
             explanation.virtual_host = Some(host.name.to_string());
         }
         explanation.steps.push(step);
         host
-    }
-
-    /// Objects that wanted to decide about the same host and lost when the resources were built.
-    fn losers(&self, host: &VirtualHost) -> Vec<Rejected> {
-        let name = split_port(host.name.as_bytes()).0;
-        let name = String::from_utf8_lossy(name);
-        let about = |text: &str| text.split_whitespace().any(|word| word == name);
-        let lost = self
-            .bound
-            .loaded
-            .diagnostics
-            .iter()
-            .filter(|finding| finding.code == outrigger_base::Code::CONFLICT && about(&finding.message));
-        lost.filter_map(|finding| {
-            let candidate = finding.object.as_ref()?.to_string();
-            Some(Rejected { candidate, why: finding.message.clone() })
-        })
-        .collect()
     }
 
     fn select_route<'c>(

@@ -22,8 +22,9 @@ pub(crate) enum Destination {
     Elsewhere(IpAddr),
     /// A service of the mesh that has no address now.
     Nowhere,
-    /// Nothing: the name cannot be resolved.
-    Unknown,
+    /// A name of the mesh that nobody has. Resolving it fails; the address stands for the one that a
+    /// caller would have to know by itself.
+    Unknown(IpAddr),
 }
 
 pub(crate) fn resolve(scene: &Scene<'_>, vantage: &Vantage, host: &str) -> (Destination, Step) {
@@ -73,9 +74,13 @@ pub(crate) fn resolve(scene: &Scene<'_>, vantage: &Vantage, host: &str) -> (Dest
         return (Destination::Elsewhere(elsewhere), step);
     }
     if inside {
-        let why =
-            format!("{host} is a name of the mesh that nobody has; resolving it fails, so nothing is sent");
-        return (Destination::Unknown, Step::new(Stage::Name, None, why).instead_of(rejected));
+        let elsewhere = elsewhere(vantage);
+        let why = format!(
+            "{host} is a name of the mesh that nobody has; resolving it fails unless callers know an address \
+             themselves, for which {elsewhere} stands"
+        );
+        let step = Step::new(Stage::Name, Some(elsewhere.to_string()), why).instead_of(rejected);
+        return (Destination::Unknown(elsewhere), step);
     }
     let elsewhere = elsewhere(vantage);
     let why = format!(

@@ -3,11 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 
 use outrigger_base::{Host, ResourceKey};
+use outrigger_compile::{Proxy, Role};
 use outrigger_mesh::{Endpoint as MeshEndpoint, EndpointHealth};
 use outrigger_traffic::{Balancer, Cluster, Discovery, DnsOptions, EndpointSet};
 
 use crate::explanation::{ClusterShare, EndpointShare, OutcomeKind, Rejected, Stage, Step};
 use crate::loaded::Loaded;
+use crate::rivals;
 use crate::scene::Scene;
 
 /// Clusters that compile makes for what nobody knows (istio: pilot/pkg/networking/util).
@@ -19,11 +21,16 @@ const BLACK_HOLE: &str = "BlackHoleCluster";
 pub(crate) struct Bound<'a> {
     pub(crate) scene: &'a Scene<'a>,
     pub(crate) loaded: &'a Loaded,
-    /// The proxy's namespace.
-    pub(crate) namespace: &'a str,
+    pub(crate) proxy: &'a Proxy,
     pub(crate) destination: SocketAddr,
     /// What to show in place of the destination's address, if that only stands for something.
     pub(crate) shown: Option<&'a str>,
+}
+
+impl Bound<'_> {
+    pub(crate) fn is_gateway(&self) -> bool {
+        self.proxy.role == Role::Gateway
+    }
 }
 
 /// A cluster that gets a share.
@@ -51,11 +58,13 @@ pub(crate) fn share(target: &Target<'_>) -> (ClusterShare, Vec<Step>) {
     };
     let Some(entry) = target.bound.loaded.traffic.clusters.get(target.name) else {
         let why = format!("{part}, but the proxy has no such cluster");
-        let step = Step::new(Stage::Cluster, Some(target.name.to_string()), why);
+        let step = Step::new(Stage::Cluster, Some(target.name.to_string()), why).instead_of(rivals(target));
         return (result(OutcomeKind::NoCluster, Vec::new()), vec![step]);
     };
     let cluster = &entry.cluster;
-    let step = Step::new(Stage::Cluster, Some(target.name.to_string()), part).by(&cluster.origins);
+    let step = Step::new(Stage::Cluster, Some(target.name.to_string()), part)
+        .by(&cluster.origins)
+        .instead_of(rivals(target));
     if target.name == BLACK_HOLE {
         let why = "the destination is not known, and only what is known may be reached";
         return (
@@ -162,17 +171,26 @@ fn only_workload(target: &Target<'_>, cluster: &Cluster, set: &EndpointSet) -> O
     }
 }
 
+/// Objects that wanted to decide about the cluster.
+fn rivals(target: &Target<'_>) -> Vec<Rejected> {
+    let Some((_, _, host)) = outbound(target.name) else { return Vec::new() };
+    let mesh = &target.bound.scene.mesh;
+    let service = mesh.service(&host, &target.bound.proxy.namespace);
+    service.map(|service| rivals::of_service(target.bound, service)).unwrap_or_default()
+}
+
+/// Port, subset and host of an outbound cluster.
+fn outbound(name: &str) -> Option<(u16, &str, Host)> {
+    let mut parts = name.strip_prefix("outbound|")?.splitn(3, '|');
+    let (port, subset, host) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((port.parse().ok()?, subset, Host::parse(host).ok()?))
+}
+
 /// Endpoints of the same service that are not in the cluster, and why: not of its subset, or going away.
 fn rejected(target: &Target<'_>, chosen: &[EndpointShare]) -> Vec<Rejected> {
-    let mut parts = target.name.splitn(4, '|');
-    let (Some("outbound"), Some(port), Some(subset), Some(host)) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Vec::new();
-    };
-    let (Ok(port), Ok(host)) = (port.parse::<u16>(), Host::parse(host)) else { return Vec::new() };
+    let Some((port, subset, host)) = outbound(target.name) else { return Vec::new() };
     let bound = target.bound;
-    let Some(service) = bound.scene.mesh.service(&host, bound.namespace) else { return Vec::new() };
+    let Some(service) = bound.scene.mesh.service(&host, &bound.proxy.namespace) else { return Vec::new() };
     let is_chosen = |endpoint: &MeshEndpoint| {
         let address = endpoint.address.ip().map(|ip| ip.to_string());
         chosen.iter().any(|c| address.as_ref() == Some(&c.address) && c.port == endpoint.port)

@@ -47,7 +47,7 @@ pub(crate) fn explain(
         bound: Bound {
             scene,
             loaded: &loaded,
-            namespace: &receiver.vantage.proxy.namespace,
+            proxy: &receiver.vantage.proxy,
             destination: receiver.destination,
             shown: None,
         },

@@ -22,6 +22,7 @@ mod origin;
 mod outbound;
 mod recorder;
 mod request;
+mod rivals;
 mod scene;
 mod text;
 

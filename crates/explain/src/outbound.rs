@@ -28,12 +28,16 @@ pub(crate) fn from_sidecar(scene: &Scene<'_>, vantage: &Vantage, arrival: &Arriv
         Arrival::Tcp { destination, .. } => (vec![destination.ip()], destination.port(), None),
         Arrival::Http(request) => {
             let (destination, step) = resolve(scene, vantage, &request.host);
+            if let Destination::Unknown(_) = destination {
+                explanation.warnings.push(step.why.clone());
+            }
             explanation.steps.push(step);
             match destination {
                 Destination::Addresses(addresses) => (addresses, request.port, None),
-                Destination::Elsewhere(ip) => (vec![ip], request.port, Some(&*request.host)),
+                Destination::Elsewhere(ip) | Destination::Unknown(ip) => {
+                    (vec![ip], request.port, Some(&*request.host))
+                }
                 Destination::Nowhere => return explanation.end(Outcome::plain(OutcomeKind::NoEndpoint)),
-                Destination::Unknown => return explanation.end(Outcome::plain(OutcomeKind::NoListener)),
             }
         }
     };
@@ -41,7 +45,7 @@ pub(crate) fn from_sidecar(scene: &Scene<'_>, vantage: &Vantage, arrival: &Arriv
         bound: Bound {
             scene,
             loaded: &loaded,
-            namespace: &vantage.proxy.namespace,
+            proxy: &vantage.proxy,
             destination: SocketAddr::new(*ip, port),
             shown,
         },
@@ -162,7 +166,7 @@ pub(crate) fn through_gateway(scene: &Scene<'_>, vantage: &Vantage, arrival: &Ar
         bound: Bound {
             scene,
             loaded: &loaded,
-            namespace: &vantage.proxy.namespace,
+            proxy: &vantage.proxy,
             destination: SocketAddr::new(ip.unwrap_or(vantage.ip()), listener.address.port()),
             shown: None,
         },

@@ -4,6 +4,7 @@ mod contract;
 mod gateways;
 mod inbound;
 mod origins;
+mod rivals;
 mod sidecars;
 mod support;
 mod tcp;

@@ -136,8 +136,9 @@ status: {phase: Running, podIP: 10.1.0.8, conditions: [{type: Ready, status: 'Tr
         assert_eq!(answer.virtual_host.as_deref(), Some("web.shop.svc.cluster.local:80"), "{host}");
     }
     let unknown = ask(&all, from("other/client"), get("http://web/"));
-    assert_eq!(kind(&unknown), (OutcomeKind::NoListener, None, None));
+    assert_eq!(kind(&unknown), (OutcomeKind::Passthrough, None, None));
     assert!(step(&unknown, Stage::Name).why.contains("resolving it fails"));
+    assert!(unknown.warnings.iter().any(|warning| warning.contains("resolving it fails")));
 }
 
 #[test]
