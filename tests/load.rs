@@ -162,6 +162,21 @@ fn a_stop_under_keep_alive_load_fails_no_request() {
     assert_eq!(failed.load(Ordering::Relaxed), 0, "of {}", good.load(Ordering::Relaxed));
 }
 
+#[test]
+fn an_idle_connection_does_not_hold_up_a_stop() {
+    let [port, backend] = free_ports(2)[..] else { unreachable!() };
+    let mesh = Mesh::start(&[("mesh.yaml", &manifests(port, TO_APP, &[backend]))]);
+    let _app = app("hello", "v1", backend, mesh.scratch());
+    let mut gateway = mesh.gateway_with("gateway", Engine::Native, &["--drain-time", "60"]);
+    wait_for_status(port, "/hello/eric", 200);
+    let mut kept = TcpStream::connect(loopback(port)).unwrap();
+    kept.write_all(b"GET /hello/eric HTTP/1.1\r\nHost: app.example\r\n\r\n").unwrap();
+    assert_eq!(read_answer(&mut kept).unwrap().status, 200);
+    gateway.process().signal(libc::SIGTERM);
+    let status = gateway.process().wait(Duration::from_secs(10));
+    assert!(status.success(), "{status}: {}", gateway.process().output());
+}
+
 /// About 50 requests a second on a connection that is kept as long as the server says so.
 fn keep_alive_client(port: u16, stop: &AtomicBool, good: &AtomicU64, failed: &AtomicU64) {
     let mut kept: Option<TcpStream> = None;

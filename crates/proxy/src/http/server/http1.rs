@@ -24,6 +24,9 @@ use crate::http::syntax::Malformed;
 use crate::http::timer::earlier;
 use crate::telemetry::Protocol;
 
+/// How long a kept connection may be idle in a drain. A client that is busy has asked again by then and
+/// was told to close; closing one that is not keeps idle pools from holding up the end.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a client may take to read the answer to a request that it is still sending.
 const LINGER: Duration = Duration::from_secs(1);
 /// How much of such a request is read and dropped.
@@ -81,6 +84,7 @@ pub async fn serve(context: &Context, connection: Connection) {
 async fn next(context: &Context, caller: &mut Http1Caller, slot: &mut Slot) -> Next {
     let idle = context.manager.idle_timeout.map(|timeout| Instant::now() + timeout);
     let mut head_deadline = None;
+    let mut drain_deadline = None;
     // Bytes that were looked at in vain.
     let mut seen = 0;
     poll_fn(|cx| {
@@ -115,11 +119,16 @@ async fn next(context: &Context, caller: &mut Http1Caller, slot: &mut Slot) -> N
             slot.rest();
             caller.connection.rest();
             // A new connection's first request may be on its way; it is still served.
-            if caller.seat.watch(cx.waker()) == Phase::Closing && caller.has_served {
-                return Poll::Ready(Next::End);
+            match caller.seat.watch(cx.waker()) {
+                Phase::Closing if caller.has_served => return Poll::Ready(Next::End),
+                Phase::Draining if caller.has_served => {
+                    drain_deadline.get_or_insert_with(|| Instant::now() + DRAIN_PATIENCE);
+                }
+                _ => {}
             }
         }
-        let deadline = earlier(idle, head_deadline);
+        let drained = if seen == 0 { drain_deadline } else { None };
+        let deadline = earlier(earlier(idle, head_deadline), drained);
         match slot.timer.poll_until(cx, deadline) {
             Poll::Ready(()) if deadline == head_deadline => Poll::Ready(Next::TooSlow),
             Poll::Ready(()) => Poll::Ready(Next::End),
@@ -207,6 +216,10 @@ impl Caller for Http1Caller {
     }
 
     fn poll_gone(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        if !self.connection.has_read_all() {
+            // Whoever reads the body notices.
+            return Poll::Pending;
+        }
         // A client that has sent its next request already is there; it is not read further ahead.
         while self.connection.input.is_empty() {
             match self.connection.poll_read(cx, crate::http::buffer::SMALL) {
