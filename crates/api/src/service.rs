@@ -144,7 +144,8 @@ impl ServicePort {
                 check.within("name", |check| check.refuse(message, "write one, such as http"));
             }
             "" => {}
-            name if is_dns_label(name) => {}
+            // Capitals are Kubernetes' to refuse: they change nothing about what a name says.
+            name if is_dns_label(&name.to_ascii_lowercase()) => {}
             name => {
                 let message = format!("'{name}' is not allowed as a port's name");
                 let advice = "at most 63 lower-case letters, digits and '-'";

@@ -217,6 +217,10 @@ fn rules_for_http_that_cannot_work_are_refused() {
         ("{redirect: {redirectCode: 200}}".to_string(), "redirectCode: 200 is no redirect"),
         ("{directResponse: {status: 99}}".to_string(), "directResponse.status: 99 is no status"),
         (
+            "{directResponse: {status: 200, body: {bytes: '?'}}}".to_string(),
+            "directResponse.body.bytes: this is no base64",
+        ),
+        (
             format!("{{{route}, fault: {{abort: {{percentage: {{value: 1}}}}}}}}"),
             "fault.abort: it is not said",
         ),

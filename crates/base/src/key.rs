@@ -17,15 +17,25 @@ impl Kind {
         Kind { group, kind }
     }
 
+    /// A namespace.
     pub const NAMESPACE: Kind = Kind::new("", "Namespace");
+    /// A service of Kubernetes.
     pub const SERVICE: Kind = Kind::new("", "Service");
+    /// The identity of pods.
     pub const SERVICE_ACCOUNT: Kind = Kind::new("", "ServiceAccount");
+    /// A pod.
     pub const POD: Kind = Kind::new("", "Pod");
+    /// What makes pods.
     pub const DEPLOYMENT: Kind = Kind::new("apps", "Deployment");
+    /// A service outside Kubernetes.
     pub const SERVICE_ENTRY: Kind = Kind::new("networking.istio.io", "ServiceEntry");
+    /// A workload that is no pod: a VM.
     pub const WORKLOAD_ENTRY: Kind = Kind::new("networking.istio.io", "WorkloadEntry");
+    /// Routes of requests to hosts.
     pub const VIRTUAL_SERVICE: Kind = Kind::new("networking.istio.io", "VirtualService");
+    /// How callers treat a host: subsets, policies.
     pub const DESTINATION_RULE: Kind = Kind::new("networking.istio.io", "DestinationRule");
+    /// Ports at the edge of the mesh.
     pub const GATEWAY: Kind = Kind::new("networking.istio.io", "Gateway");
 
     /// Every kind that is known here.

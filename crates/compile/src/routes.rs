@@ -1,7 +1,6 @@
 //! Route configurations: which virtual host takes a request, which of its routes, and what becomes of it.
 
 mod actions;
-mod base64;
 mod domains;
 mod gateway;
 mod headers;

@@ -8,7 +8,6 @@
 
 mod admin;
 mod assembly;
-mod base64;
 mod config;
 mod disk;
 mod engine;

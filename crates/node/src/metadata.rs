@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
 use outrigger_base::{Locality, constants};
 use outrigger_proto::envoy::config::core::v3 as core;
 use outrigger_proto::google::protobuf as pb;
@@ -11,12 +13,17 @@ use outrigger_proxy::{LocalNode, Peer, PeerMetadata};
 use outrigger_traffic::WorkloadRef;
 use serde_json::{Map, Value};
 
-use crate::base64;
 use crate::config::NodeConfig;
 
 /// The keys of node metadata that peers are told.
 const EXCHANGED: &[&str] =
     &["CLUSTER_ID", "INSTANCE_IPS", "LABELS", "NAME", "NAMESPACE", "OWNER", "WORKLOAD_NAME"];
+
+/// Padding is written; that of others may be missing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Metadata longer than this is not looked at; it comes from strangers.
 const MAX_HEADER: usize = 16 * 1024;
@@ -31,7 +38,7 @@ impl Exchange {
     pub fn new(config: &NodeConfig) -> Exchange {
         let told = config.metadata.iter().filter(|(key, _)| EXCHANGED.contains(&key.as_str()));
         let fields = told.map(|(key, value)| (key.clone(), value.clone())).collect();
-        Exchange { id: config.id.clone(), encoded: base64::encode(&to_struct(&fields).encode_to_vec()) }
+        Exchange { id: config.id.clone(), encoded: BASE64.encode(to_struct(&fields).encode_to_vec()) }
     }
 }
 
@@ -44,7 +51,7 @@ impl PeerMetadata for Exchange {
         if metadata.len() > MAX_HEADER {
             return None;
         }
-        let fields = pb::Struct::decode(base64::decode(metadata)?.as_slice()).ok()?.fields;
+        let fields = pb::Struct::decode(BASE64.decode(metadata).ok()?.as_slice()).ok()?.fields;
         let labels = match fields.get("LABELS").and_then(|value| value.kind.as_ref()) {
             Some(pb::value::Kind::StructValue(labels)) => labels.fields.clone(),
             _ => HashMap::new(),
@@ -189,7 +196,7 @@ mod tests {
         assert_eq!((&*peer.name, &*peer.namespace, &*peer.cluster), ("a", "ns", "c"));
         assert_eq!((&*peer.canonical_name, &*peer.canonical_revision), ("shop", "v2"));
         assert_eq!((&*peer.app, &*peer.version), ("shop", "v2"));
-        let told = pb::Struct::decode(base64::decode(encoded.as_bytes()).unwrap().as_slice()).unwrap();
+        let told = pb::Struct::decode(BASE64.decode(encoded).unwrap().as_slice()).unwrap();
         assert!(!told.fields.contains_key("SECRET"), "only what peers need is told");
     }
 
@@ -205,7 +212,7 @@ mod tests {
         for nonsense in [&b"!!!"[..], b"AAAA", &[b'A'; MAX_HEADER + 4]] {
             assert_eq!(one.decode(nonsense), None);
         }
-        let huge = base64::encode(&[0xff; 300]);
+        let huge = BASE64.encode([0xff; 300]);
         assert_eq!(one.decode(huge.as_bytes()), None);
     }
 }

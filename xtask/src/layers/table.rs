@@ -98,7 +98,7 @@ pub const LAYERS: &[Layer] = &[
         5,
         "agent",
         "beside a workload: capture, and a native node or a supervised Envoy",
-        &["node", "xds", "proto"],
+        &["node"],
         &["kube"],
     ),
     layer(

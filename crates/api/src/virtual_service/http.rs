@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
 use outrigger_base::Selector;
 
 use super::Destination;
@@ -168,6 +170,19 @@ message! {
     }
 }
 
+/// Padding may be missing, as protobuf's JSON has it.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+impl Body {
+    /// What `bytes` stands for, in either alphabet; `None` if it is absent or no base64.
+    pub fn decoded(&self) -> Option<Vec<u8>> {
+        BASE64.decode(self.bytes.as_ref()?.replace('-', "+").replace('_', "/")).ok()
+    }
+}
+
 message! {
     /// Another VirtualService that decides.
     pub struct Delegate {
@@ -306,5 +321,21 @@ enumeration! {
         Forward = "FORWARD",
         /// They are answered here.
         Ignore = "IGNORE",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Body;
+
+    #[test]
+    fn bytes_are_base64_of_either_alphabet_with_or_without_padding() {
+        let decoded = |text: &str| Body { bytes: Some(text.into()), ..Body::default() }.decoded();
+        assert_eq!(decoded("aGVsbG8=").unwrap(), b"hello");
+        assert_eq!(decoded("aGVsbG8").unwrap(), b"hello");
+        assert_eq!(decoded("-_-_").unwrap(), decoded("+/+/").unwrap());
+        assert_eq!(decoded("").unwrap(), b"");
+        assert!(decoded("a").is_none());
+        assert!(decoded("a b=").is_none());
     }
 }

@@ -204,18 +204,11 @@ impl HttpDirectResponse {
             if body.string.is_some() && body.bytes.is_some() {
                 check.refuse("string and bytes exclude each other", "keep one of them");
             }
-            if body.bytes.as_deref().is_some_and(|bytes| !is_base64(bytes)) {
+            if body.bytes.is_some() && body.decoded().is_none() {
                 check.within("bytes", |check| check.refuse("this is no base64", "use string for text"));
             }
         });
     }
-}
-
-fn is_base64(text: &str) -> bool {
-    let data = text.trim_end_matches('=');
-    text.len().is_multiple_of(4)
-        && text.len() - data.len() <= 2
-        && data.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
 }
 
 impl HttpRewrite {

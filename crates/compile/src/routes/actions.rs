@@ -14,7 +14,6 @@ use outrigger_proto::envoy::config::route::v3::{
 use outrigger_proto::envoy::r#type::matcher::v3::RegexMatchAndSubstitute;
 use outrigger_proto::google::protobuf;
 
-use super::base64;
 use super::headers::Mutations;
 use super::matches::expression;
 use super::retry;
@@ -144,14 +143,11 @@ pub(super) fn redirect(written: &HttpRedirect, listener_port: u16) -> Action {
 
 /// Answers here.
 pub(super) fn direct_response(written: &HttpDirectResponse) -> Action {
-    let bytes = written.body.as_ref().and_then(|body| match (&body.string, &body.bytes) {
-        (Some(text), _) => Some(core::data_source::Specifier::InlineString(text.clone())),
-        (None, Some(bytes)) => {
-            Some(core::data_source::Specifier::InlineBytes(base64::decode(bytes).unwrap_or_default()))
-        }
-        (None, None) => None,
+    let body = written.body.as_ref().and_then(|body| match &body.string {
+        Some(text) => Some(core::data_source::Specifier::InlineString(text.clone())),
+        None => body.decoded().map(core::data_source::Specifier::InlineBytes),
     });
-    respond(written.status, bytes)
+    respond(written.status, body)
 }
 
 /// Answers with a status alone.
