@@ -160,3 +160,20 @@ fn virtual_address(check: &mut Check, address: &str) {
         check.refuse(format!("'{address}' is no address"), "write an IP address");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn the_name_of_a_port_may_be_in_capitals() {
+        let refused = |name: &str| {
+            let text = format!(
+                "{{apiVersion: v1, kind: Service, metadata: {{name: a}}, spec: {{ports: [{{port: 80, name: {name}}}]}}}}"
+            );
+            !crate::parse(Path::new("a.yaml"), &text, "default").diagnostics.is_empty()
+        };
+        assert!(!refused("HTTP-web"));
+        assert!(refused("http_web"));
+    }
+}
