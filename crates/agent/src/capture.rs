@@ -1,12 +1,17 @@
 //! Transparent capture: one nftables table of our own, applied atomically, removed on stop and on
 //! crash, that touches nothing which others installed.
 //!
+//! A table tells whose it is by an empty chain that is named after the run. Who removes the table
+//! removes that chain in the same transaction, which fails where a later run's table stands: a proxy
+//! that is started again at once keeps its rules, however late the guard of the one before wakes up.
+//!
 //! What the proxy itself sends carries a mark and is let through (so it works for any user id and in
 //! user namespaces). SSH, DNS and what stays on the host are never captured.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use outrigger_base::constants::{
     CAPTURE_EXEMPT_MARK, PORT_ADMIN, PORT_AGENT_STATUS, PORT_INBOUND, PORT_OUTBOUND, PORT_PROXY_METRICS,
@@ -19,6 +24,9 @@ const TABLE: &str = "outrigger";
 
 /// Ports that are never captured in either direction: SSH, so that the host stays reachable, and DNS.
 const NEVER: [u16; 2] = [22, 53];
+
+/// What nft says, in the C locale, when that which is to be deleted does not exist.
+const NOT_THERE: &str = "No such file or directory";
 
 /// Why traffic cannot be captured.
 #[derive(Debug, Error)]
@@ -44,8 +52,8 @@ pub struct CaptureRules {
 }
 
 impl CaptureRules {
-    /// The nft script that puts the table in place of whatever an earlier run left.
-    pub fn script(&self) -> String {
+    /// The nft script that puts the table of a run in place of whatever an earlier run left.
+    pub fn script(&self, run: &str) -> String {
         let ports = |own: &[u16], more: &[u16]| {
             let mut all: Vec<u16> = own.iter().chain(more).copied().collect();
             all.sort_unstable();
@@ -65,6 +73,7 @@ impl CaptureRules {
             "add table inet {TABLE}
 delete table inet {TABLE}
 table inet {TABLE} {{
+  chain {run} {{ }}
   chain output {{
     type nat hook output priority -100; policy accept;
     meta mark {CAPTURE_EXEMPT_MARK} return
@@ -89,40 +98,41 @@ table inet {TABLE} {{
 /// Capture in force; dropping it removes the rules.
 #[derive(Debug)]
 pub struct Capture {
+    run: String,
     guard: Child,
 }
 
 impl Capture {
     /// Applies the rules and starts a process that removes them should this one die without doing so.
-    /// That process runs this program again with `guard_arguments`, which must lead to
-    /// [`hold_until_parent_dies`].
-    pub fn apply(rules: &CaptureRules, guard_arguments: &[&str]) -> Result<Capture, CaptureError> {
+    /// That process runs this program again with `guard_command` and the name of the run, which must
+    /// lead to [`hold_until_parent_dies`].
+    pub fn apply(rules: &CaptureRules, guard_command: &str) -> Result<Capture, CaptureError> {
+        let run = run_name();
         let program = std::env::current_exe().map_err(CaptureError::Guard)?;
         let guard = Command::new(program)
-            .args(guard_arguments)
+            .args([guard_command, &run])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
             .map_err(CaptureError::Guard)?;
-        let capture = Capture { guard };
-        nft(&rules.script())?;
+        let capture = Capture { run, guard };
+        nft(&rules.script(&capture.run))?;
         Ok(capture)
     }
 }
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        if let Err(error) = remove() {
-            tracing::warn!(%error, "capture rules could not be removed");
-        }
+        remove(&self.run);
         // Closing its input ends the guard; it finds the table gone.
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();
     }
 }
 
-/// The guard's whole life: waits until the process that started it is gone, then removes the rules.
-pub fn hold_until_parent_dies() {
+/// The guard's whole life: waits until the process that started it is gone, then removes the rules of
+/// its run.
+pub fn hold_until_parent_dies(run: &str) {
     // A terminal's Ctrl-C and a service manager's stop reach the guard too; it must outlive both.
     // SAFETY: setsid and signal only change how this process receives signals.
     unsafe {
@@ -132,19 +142,31 @@ pub fn hold_until_parent_dies() {
     }
     let mut ignored = Vec::new();
     let _ = std::io::stdin().read_to_end(&mut ignored);
-    if let Err(error) = remove() {
-        tracing::warn!(%error, "capture rules could not be removed");
+    remove(run);
+}
+
+/// A name that no other run has: process ids come back soon in containers, so the time is part of it.
+fn run_name() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("run_{}_{}", std::process::id(), since.as_nanos())
+}
+
+/// Removes the table of a run, if it is still there.
+fn remove(run: &str) {
+    match nft(&format!("delete chain inet {TABLE} {run}\ndelete table inet {TABLE}\n")) {
+        Ok(()) => {}
+        Err(CaptureError::Refused(reason)) if reason.contains(NOT_THERE) => {}
+        Err(error) => tracing::warn!(%error, "capture rules could not be removed"),
     }
 }
 
-/// Removes the table; it is no error if there is none.
-fn remove() -> Result<(), CaptureError> {
-    nft(&format!("add table inet {TABLE}\ndelete table inet {TABLE}\n"))
-}
-
 fn nft(script: &str) -> Result<(), CaptureError> {
+    let path = std::env::var("PATH").unwrap_or_default();
     let mut child = Command::new("nft")
         .args(["-f", "-"])
+        // Debian's ordinary users do not have the folder of nft in their PATH.
+        .env("PATH", format!("{path}:/usr/sbin:/sbin"))
+        .env("LC_ALL", "C")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -168,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_script_spares_ssh_dns_and_the_proxys_own_traffic() {
-        let script = CaptureRules { exclude_inbound: vec![9000], exclude_outbound: vec![3306] }.script();
+        let script = CaptureRules { exclude_inbound: vec![9000], exclude_outbound: vec![3306] }.script("r");
         assert!(script.contains("meta mark 1337 return"));
         assert!(script.contains("tcp dport { 22, 53, 3306 } return"));
         assert!(

@@ -45,7 +45,7 @@ pub fn run(config: RunConfig) -> Result<(), RunError> {
             tracing::info!("asked to stop, draining");
         };
         let capture =
-            config.capture.as_ref().map(|rules| Capture::apply(rules, &["capture-guard"])).transpose()?;
+            config.capture.as_ref().map(|rules| Capture::apply(rules, "capture-guard")).transpose()?;
         match &config.engine {
             Engine::Native => native::run(&config, config.log_level.clone(), stop).await?,
             Engine::Envoy { binary } => {

@@ -22,7 +22,10 @@ pub enum Command {
     Run(Box<RunArguments>),
     /// Remove capture when the proxy that started this process is gone.
     #[command(hide = true)]
-    CaptureGuard,
+    CaptureGuard {
+        /// The run whose capture it is.
+        run: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -197,7 +200,7 @@ mod tests {
         let arguments = Arguments::try_parse_from(words).map_err(|e| e.to_string())?;
         match arguments.command {
             Command::Run(run) => run.into_config(|_| None),
-            Command::CaptureGuard => Err("guard".into()),
+            Command::CaptureGuard { .. } => Err("guard".into()),
         }
     }
 

@@ -30,8 +30,8 @@ fn main() -> ExitCode {
         handle.reload(filter).map_err(|e| e.to_string())
     }));
     match Arguments::parse().command {
-        Command::CaptureGuard => {
-            hold_until_parent_dies();
+        Command::CaptureGuard { run } => {
+            hold_until_parent_dies(&run);
             ExitCode::SUCCESS
         }
         Command::Run(arguments) => match arguments.into_config(|name| std::env::var(name).ok()) {
