@@ -11,11 +11,7 @@ pub trait Caller: Source + Sink {
     /// What it speaks.
     fn protocol(&self) -> Protocol;
 
-    /// Whether all of the request has been read.
-    fn has_read_all(&self) -> bool;
-
-    /// Ready when the client has gone. To be polled only after all of the request was read; before
-    /// that, reading tells.
+    /// Ready when the client has gone. While a body is being read only an HTTP/2 stream can tell.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// Passes an interim response on, if the client understands it.

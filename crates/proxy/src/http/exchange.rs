@@ -19,6 +19,10 @@ use super::syntax::Malformed;
 use super::timer::{Timer, earlier};
 use super::upstream::Upstream;
 
+/// Interim responses (1xx) that are passed on. They pile up before a client that does not read, and
+/// nothing else bounds them.
+const MAX_INTERIM: u32 = 64;
+
 /// Why an attempt gave no response, or a response broke off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -92,6 +96,7 @@ pub struct Exchange<'a, 's, C> {
     deadlines: Deadlines,
     sending: Pump,
     sending_failed: bool,
+    interim: u32,
 }
 
 impl<'a, 's, C: Caller> Exchange<'a, 's, C> {
@@ -120,6 +125,7 @@ impl<'a, 's, C: Caller> Exchange<'a, 's, C> {
             timeouts,
             sending: Pump::default(),
             sending_failed: false,
+            interim: 0,
         };
         exchange.stir(exchange.story.started);
         if exchange.request.body == BodyLength::Empty {
@@ -228,7 +234,10 @@ impl<'a, 's, C: Caller> Exchange<'a, 's, C> {
         loop {
             match upstream.poll_head(cx, self.response) {
                 Poll::Ready(Ok(())) if self.response.status < 200 && self.response.status != 101 => {
-                    self.caller.send_informational(self.response).map_err(|_| Ended::Gone)?;
+                    self.interim += 1;
+                    if self.interim <= MAX_INTERIM {
+                        self.caller.send_informational(self.response).map_err(|_| Ended::Gone)?;
+                    }
                 }
                 Poll::Ready(Ok(())) => {
                     let now = Instant::now();
@@ -310,7 +319,7 @@ impl<'a, 's, C: Caller> Exchange<'a, 's, C> {
     }
 
     fn poll_interrupt(&mut self, cx: &mut TaskContext<'_>) -> Poll<Ended> {
-        if self.caller.has_read_all() && self.caller.poll_gone(cx).is_ready() {
+        if self.caller.poll_gone(cx).is_ready() {
             return Poll::Ready(Ended::Gone);
         }
         let Deadlines { response, per_try, idle, arrival } = self.deadlines;

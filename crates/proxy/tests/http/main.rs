@@ -6,6 +6,7 @@
 mod basics;
 mod failures;
 mod framing;
+mod hostile;
 mod http2;
 mod streaming;
 mod support;

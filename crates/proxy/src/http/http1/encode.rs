@@ -22,8 +22,8 @@ pub fn request(head: &RequestHead, out: &mut Vec<u8>) -> Encoder {
     put(out, &[head.method_text(), b" ", head.path(), b" HTTP/1.1\r\nhost: ", head.authority(), b"\r\n"]);
     fields(&head.headers, out);
     if let Some(protocol) = head.upgrade_protocol() {
-        put(out, &[b"connection: upgrade\r\nupgrade: ", protocol, b"\r\n\r\n"]);
-        return Encoder::Plain;
+        // A body keeps its framing: an upstream that does not upgrade would take it for a request.
+        put(out, &[b"connection: upgrade\r\nupgrade: ", protocol, b"\r\n"]);
     }
     body(head.body, &head.headers, out)
 }

@@ -47,11 +47,6 @@ impl Incoming {
         let ended = stream.is_end_stream();
         Incoming { stream, current: Bytes::new(), trailers: Headers::default(), ended }
     }
-
-    /// Whether all of it was read.
-    pub fn has_read_all(&self) -> bool {
-        self.ended && self.current.is_empty()
-    }
 }
 
 impl Source for Incoming {

@@ -211,10 +211,6 @@ impl Caller for Http1Caller {
         if self.http_10 { Protocol::Http10 } else { Protocol::Http11 }
     }
 
-    fn has_read_all(&self) -> bool {
-        self.connection.has_read_all()
-    }
-
     fn poll_gone(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         if !self.connection.has_read_all() {
             // Whoever reads the body notices.

@@ -1,9 +1,10 @@
 //! The client's end of HTTP/2: accepts streams of a connection and serves each in a task of its own.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -30,10 +31,31 @@ const MAX_STREAMS: u32 = 1024;
 /// What a connection keeps for its next streams.
 const KEEP_SLOTS: usize = 8;
 
+/// A stream that its client resets before this and unanswered costs more than it is worth.
+const EARLY: Duration = Duration::from_secs(1);
+/// Such streams close a connection when they are half of all, or of this many. (envoy:
+/// `overload.premature_reset_total_stream_count`, after CVE-2023-44487)
+const RESETS_FROM: u32 = 500;
+
 /// What the streams of a connection share.
 struct Shared {
     context: Context,
     slots: RefCell<Vec<Slot>>,
+    /// Streams that ended.
+    streams: Cell<u32>,
+    /// Those of them that were reset early.
+    resets: Cell<u32>,
+}
+
+impl Shared {
+    fn count(&self, reset_early: bool) {
+        self.streams.set(self.streams.get().saturating_add(1));
+        self.resets.set(self.resets.get().saturating_add(u32::from(reset_early)));
+    }
+
+    fn is_flooded(&self) -> bool {
+        self.resets.get() >= self.streams.get().max(RESETS_FROM) / 2
+    }
 }
 
 /// Serves a connection until it ends.
@@ -52,7 +74,12 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(context: Context, io: T) {
     };
     let idle_timeout = context.manager.idle_timeout;
     let seat = context.drain.join();
-    let shared = Rc::new(Shared { context, slots: RefCell::default() });
+    let shared = Rc::new(Shared {
+        context,
+        slots: RefCell::default(),
+        streams: Cell::default(),
+        resets: Cell::default(),
+    });
     let mut timer = Timer::default();
     let mut idle_since = Instant::now();
     let mut ending = false;
@@ -78,6 +105,12 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(context: Context, io: T) {
         });
         match accepted.await {
             Some(Ok((request, respond))) => {
+                if shared.is_flooded() {
+                    tracing::debug!("a downstream HTTP/2 connection resets too many streams");
+                    connection.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
+                    ending = true;
+                    continue;
+                }
                 if !ending && shared.context.is_outdated() {
                     connection.graceful_shutdown();
                     ending = true;
@@ -95,10 +128,11 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(context: Context, io: T) {
 
 async fn stream(shared: Rc<Shared>, request: Request<h2::RecvStream>, respond: SendResponse<Bytes>) {
     let mut slot = shared.slots.borrow_mut().pop().unwrap_or_default();
+    let started = Instant::now();
     let (parts, body) = request.into_parts();
     let loaded = convert::load_request(&parts, body.is_end_stream(), &mut slot.request);
     let too_many = slot.request.headers.len() > shared.context.limits.fields;
-    let mut caller = Http2Caller { incoming: Incoming::new(body), respond, outgoing: None };
+    let mut caller = Http2Caller { incoming: Incoming::new(body), respond, outgoing: None, is_gone: false };
     drop(parts);
     match loaded {
         Ok(()) if too_many => {
@@ -110,6 +144,7 @@ async fn stream(shared: Rc<Shared>, request: Request<h2::RecvStream>, respond: S
             pipeline::refuse(&shared.context, &mut caller, &mut slot, Reply::malformed(error)).await
         }
     }
+    shared.count(caller.is_gone && caller.outgoing.is_none() && started.elapsed() < EARLY);
     drop(caller);
     slot.rest();
     let mut slots = shared.slots.borrow_mut();
@@ -123,6 +158,7 @@ struct Http2Caller {
     incoming: Incoming,
     respond: SendResponse<Bytes>,
     outgoing: Option<Outgoing>,
+    is_gone: bool,
 }
 
 impl Caller for Http2Caller {
@@ -130,15 +166,13 @@ impl Caller for Http2Caller {
         Protocol::Http2
     }
 
-    fn has_read_all(&self) -> bool {
-        self.incoming.has_read_all()
-    }
-
     fn poll_gone(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        match &mut self.outgoing {
+        let reset = match &mut self.outgoing {
             Some(outgoing) => outgoing.poll_reset(cx).map(|_| ()),
             None => self.respond.poll_reset(cx).map(|_| ()),
-        }
+        };
+        self.is_gone |= reset.is_ready();
+        reset
     }
 
     fn send_informational(&mut self, head: &ResponseHead) -> Result<(), StreamError> {
@@ -168,7 +202,9 @@ impl Caller for Http2Caller {
 
 impl Source for Http2Caller {
     fn poll_fill(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Filled, StreamError>> {
-        self.incoming.poll_fill(cx)
+        let filled = self.incoming.poll_fill(cx);
+        self.is_gone |= matches!(filled, Poll::Ready(Err(_)));
+        filled
     }
 
     fn data(&self) -> &[u8] {
