@@ -83,9 +83,14 @@ impl Manifests {
         let Located { resource, positions } = located;
         let key = resource.key();
         if self.resources.contains_key(&key) {
-            let mut diagnostic = Diagnostic::error(Code::DUPLICATE_OBJECT, "the object stands in two places")
+            let first = self.positions.get(&key).and_then(|positions| positions.locate(""));
+            let message = match first {
+                Some(first) => format!("the object is there already at {first}"),
+                None => "the object is there already".to_string(),
+            };
+            let mut diagnostic = Diagnostic::error(Code::DUPLICATE_OBJECT, message)
                 .with_object(key.clone())
-                .with_advice("the first one is in force; remove one of them");
+                .with_advice("the first one by path is in force; remove one of them");
             diagnostic.position = positions.locate("");
             self.diagnostics.push(diagnostic);
             return;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use outrigger_base::constants::{PORT_INBOUND, PORT_OUTBOUND};
-use outrigger_base::{AppProtocol, Code, Diagnostic, ResourceKey};
+use outrigger_base::{AppProtocol, Code, Diagnostic, Host, ResourceKey};
 use outrigger_mesh::{Service, ServicePort};
 
 use super::chains;
@@ -77,8 +77,7 @@ impl Planned {
 
     fn build(self, world: &World<'_>, address: Option<IpAddr>, port: u16) -> Built {
         let place = Place { address, port, bind: false, origins: &self.origins };
-        let rest = address.is_none().then(|| passthrough::rest(world));
-        self.plan.build(world, &place, rest)
+        self.plan.build(world, &place, Some(passthrough::rest(world)))
     }
 }
 
@@ -157,14 +156,15 @@ fn byte_chains(
         .virtual_services
         .iter()
         .filter(|rule| asked.is_attached(rule))
-        .filter(|rule| rule.hosts.iter().any(|host| host.covers(&service.host)))
+        .filter(|rule| rule.hosts.iter().any(|host| speaks_about(host, service, port)))
         .collect();
     let cidrs: Vec<Cidr> = cidr.into_iter().collect();
     if port.protocol.is_tls() {
         let mut chains = chains::from_tls_routes(&asked, &rules, cidr, chains::sni_of_own_hosts);
-        if chains.is_empty() {
-            // Where the address does not say which service is meant, the name in the handshake does.
-            let by_name = !matches!(bind, Bind::Address(_));
+        // Where the address does not say which service is meant, the name in the handshake does; names
+        // that a rule has already are left to it.
+        let by_name = !matches!(bind, Bind::Address(_));
+        if chains.is_empty() || by_name {
             let any = by_name && service.host.as_str() == "*";
             let sni = if by_name && !any { vec![service.host.as_str().to_string()] } else { Vec::new() };
             chains.push(chains::to_service(&asked, service, Match { sni, cidrs, any_tls: any }));
@@ -181,6 +181,12 @@ fn byte_chains(
         chain.origins.extend(known);
     }
     chains
+}
+
+/// Whether rules for a host concern a service. Handshakes name one host of the many that a service may
+/// stand for.
+fn speaks_about(host: &Host, service: &Service, port: &ServicePort) -> bool {
+    host.covers(&service.host) || (port.protocol.is_tls() && service.host.covers(host))
 }
 
 fn lost(loser: &ResourceKey, port: &ServicePort, winner: &ResourceKey) -> Diagnostic {

@@ -193,6 +193,42 @@ fn tls_is_told_apart_by_name() {
 }
 
 #[test]
+fn one_name_of_many_may_have_a_rule_of_its_own() {
+    let route = |host: &str| {
+        format!(
+            "  hosts: [{host}]
+  tls: [{{match: [{{sniHosts: [{host}]}}], route: [{{destination: {{host: b}}}}]}}]"
+        )
+    };
+    let many = entry(
+        "wild",
+        "",
+        "  hosts: ['*.example.com']
+  ports: [{number: 443, name: tls, protocol: TLS}]
+  resolution: NONE",
+    );
+    assert_eq!(
+        lines(&seen(&(many + &virtual_service("r", "", &route("a.example.com")))), "0.0.0.0_443"),
+        [
+            "chain - sni=a.example.com -> outbound|443||b.default.svc.cluster.local",
+            "chain - sni=*.example.com -> outbound|443||*.example.com",
+            "else PassthroughFilterChain -> PassthroughCluster",
+        ]
+    );
+    let one = service("web", "10.96.0.1", "https", 443);
+    assert_eq!(
+        lines(
+            &seen(&(one + &virtual_service("r", "", &route("web.default.svc.cluster.local")))),
+            "10.96.0.1_443"
+        ),
+        [
+            "chain - sni=web.default.svc.cluster.local -> outbound|443||b.default.svc.cluster.local",
+            "else PassthroughFilterChain -> PassthroughCluster",
+        ]
+    );
+}
+
+#[test]
 fn bytes_follow_the_first_tcp_route_that_takes_the_rest() {
     let yaml = service("a", "10.96.0.1", "tcp", 5000)
         + &virtual_service(
