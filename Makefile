@@ -1,8 +1,9 @@
 # What people type. Every target does its own set-up; `make help` lists them.
 
 export CARGO_TERM_COLOR ?= auto
+# The scripts and tests look for the programs here, wherever cargo would put them otherwise.
+export CARGO_TARGET_DIR := $(CURDIR)/target
 CARGO  ?= cargo
-VENV   := target/venv
 OUTPUT := target/debug
 
 .PHONY: help demo test lint build static bench clean
@@ -20,8 +21,9 @@ demo:
 	@$(OUTPUT)/outrigger demo traffic-shift
 	@echo "More to see: $(OUTPUT)/outrigger demo --list"
 
-test: lint
+test:
 	@scripts/setup test
+	@$(MAKE) --no-print-directory lint
 	$(CARGO) build --workspace
 	@scripts/run-tests
 
@@ -33,14 +35,16 @@ lint:
 	$(CARGO) xtask sizes
 
 build:
+	@scripts/setup build
 	$(CARGO) build --release --package outrigger-cli --package outrigger-proxy-cli --package outrigger-hello
 
 static:
 	@scripts/setup static
 	@scripts/build-static
 
-bench: build
+bench:
 	@scripts/setup bench
+	@$(MAKE) --no-print-directory build
 	$(CARGO) build --release --package outrigger-bench
 	@scripts/run-bench
 
