@@ -10,7 +10,8 @@ use outrigger_traffic::{
 };
 
 use crate::asked::Asked;
-use crate::endpoints::{Bound, Target, share};
+use crate::bound::Bound;
+use crate::endpoints::{Target, share};
 use crate::explanation::{Explanation, Outcome, OutcomeKind, Stage, Step};
 use crate::recorder::Recorder;
 use crate::request::HttpRequest;

@@ -3,35 +3,16 @@
 use std::net::{IpAddr, SocketAddr};
 
 use outrigger_base::{Host, ResourceKey};
-use outrigger_compile::{Proxy, Role};
 use outrigger_mesh::{Endpoint as MeshEndpoint, EndpointHealth};
 use outrigger_traffic::{Balancer, Cluster, Discovery, DnsOptions, EndpointSet};
 
+use crate::bound::Bound;
 use crate::explanation::{ClusterShare, EndpointShare, OutcomeKind, Rejected, Stage, Step};
-use crate::loaded::Loaded;
 use crate::rivals;
-use crate::scene::Scene;
 
 /// Clusters that compile makes for what nobody knows (istio: pilot/pkg/networking/util).
 const PASSTHROUGH: [&str; 2] = ["PassthroughCluster", "InboundPassthroughCluster"];
 const BLACK_HOLE: &str = "BlackHoleCluster";
-
-/// Where a connection is bound, and through which proxy.
-#[derive(Clone, Copy)]
-pub(crate) struct Bound<'a> {
-    pub(crate) scene: &'a Scene<'a>,
-    pub(crate) loaded: &'a Loaded,
-    pub(crate) proxy: &'a Proxy,
-    pub(crate) destination: SocketAddr,
-    /// What to show in place of the destination's address, if that only stands for something.
-    pub(crate) shown: Option<&'a str>,
-}
-
-impl Bound<'_> {
-    pub(crate) fn is_gateway(&self) -> bool {
-        self.proxy.role == Role::Gateway
-    }
-}
 
 /// A cluster that gets a share.
 pub(crate) struct Target<'a> {

@@ -9,9 +9,9 @@ use outrigger_base::constants::PORT_INBOUND;
 use outrigger_mesh::Workload;
 
 use crate::ExplainError;
+use crate::bound::Bound;
 use crate::course::Course;
 use crate::destination::search;
-use crate::endpoints::Bound;
 use crate::explanation::{Direction, EndpointShare, Explanation, OutcomeKind, Stage, Step};
 use crate::loaded::load;
 use crate::origin::{Vantage, find};

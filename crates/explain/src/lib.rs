@@ -11,6 +11,7 @@
 //! is a contract; its version counts up when a field changes its meaning or goes.
 
 mod asked;
+mod bound;
 mod course;
 mod destination;
 mod endpoints;

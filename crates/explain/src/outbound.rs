@@ -6,9 +6,9 @@ use std::sync::Arc;
 use outrigger_base::constants::PORT_OUTBOUND;
 use outrigger_traffic::{Listener, Snapshot};
 
+use crate::bound::Bound;
 use crate::course::{Bytes, Course};
 use crate::destination::{Destination, resolve};
-use crate::endpoints::Bound;
 use crate::explanation::{
     Direction, EndpointShare, Explanation, Outcome, OutcomeKind, Rejected, Stage, Step,
 };

@@ -5,7 +5,7 @@ use outrigger_base::{Code, Diagnostic, Host, ResourceKey};
 use outrigger_mesh::{DestinationRuleRule, Service, VirtualServiceRule};
 use outrigger_traffic::{RouteConfig, VirtualHost, split_port};
 
-use crate::endpoints::Bound;
+use crate::bound::Bound;
 use crate::explanation::Rejected;
 
 const MESH: &str = "mesh";
