@@ -3,36 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
-use outrigger_testkit::{Process, binary, wait_until};
+use outrigger_testkit::{Process, binary, in_namespace, wait_until};
 use outrigger_tests::PATIENCE;
-
-/// Set for the process inside the namespace.
-const INSIDE: &str = "OUTRIGGER_TEST_CAPTURE_INSIDE";
 
 #[test]
 fn a_killed_proxy_leaves_no_rules_and_takes_none_from_the_next() {
-    let name = "a_killed_proxy_leaves_no_rules_and_takes_none_from_the_next";
-    if std::env::var_os(INSIDE).is_some() {
-        return inside();
-    }
-    let possible = Command::new("unshare").args(["-rn", "nft", "list", "ruleset"]).output();
-    if !possible.is_ok_and(|output| output.status.success()) {
-        println!("SKIPPED: {name}: no network namespaces or no nft here");
+    if !in_namespace("a_killed_proxy_leaves_no_rules_and_takes_none_from_the_next") {
         return;
     }
-    let output = Command::new("unshare")
-        .arg("-rn")
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}{text}", String::from_utf8_lossy(&output.stdout));
-}
-
-fn inside() {
-    assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
     let folder = tempfile::tempdir().unwrap();
     let first = sidecar(folder.path());
     let old = wait_until("the rules of the first", PATIENCE, owner);

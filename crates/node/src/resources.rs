@@ -130,14 +130,8 @@ fn check_logs(logs: &[AccessLog]) -> Result<(), String> {
 }
 
 fn check_headers(mutations: &HeaderMutations) -> Result<(), String> {
-    for mutation in mutations.request.iter().chain(&mutations.response) {
-        let (name, value) = match mutation {
-            HeaderMutation::Remove(_) => continue,
-            HeaderMutation::Set(name, value)
-            | HeaderMutation::Append(name, value)
-            | HeaderMutation::AddIfAbsent(name, value)
-            | HeaderMutation::SetIfPresent(name, value) => (name, value),
-        };
+    let all = mutations.request.iter().chain(&mutations.response);
+    for (name, value) in all.filter_map(HeaderMutation::written) {
         check_header(value).map_err(|error| format!("header {name}: {error}"))?;
     }
     Ok(())

@@ -11,39 +11,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outrigger_proxy::{Options, Proxy};
+use outrigger_testkit::in_namespace;
 use outrigger_traffic::{
     Balancer, ChainMatch, Cluster, ClusterChoice, ClusterEntry, Direction, Discovery, Filter, FilterChain,
     Inspect, Limits, Listener, Snapshot, TcpProxy, UpstreamProtocol,
 };
 
 const MARK: u32 = 1337;
-/// Set for the process inside the namespace.
-const INSIDE: &str = "OUTRIGGER_TEST_CAPTURE_INSIDE";
 
 #[test]
 fn captured_connections_reach_their_destination_and_direct_ones_do_not_loop() {
-    let name = "captured_connections_reach_their_destination_and_direct_ones_do_not_loop";
-    if std::env::var_os(INSIDE).is_some() {
-        return inside();
-    }
-    let possible = Command::new("unshare").args(["-rn", "nft", "list", "ruleset"]).output();
-    if !possible.is_ok_and(|output| output.status.success()) {
-        println!("SKIPPED: {name}: no network namespaces or no nft here");
+    if !in_namespace("captured_connections_reach_their_destination_and_direct_ones_do_not_loop") {
         return;
     }
-    let output = Command::new("unshare")
-        .arg("-rn")
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}{text}", String::from_utf8_lossy(&output.stdout));
-}
-
-fn inside() {
-    run("ip", &["link", "set", "lo", "up"]);
     let rules = format!(
         "table inet test {{ chain out {{ type nat hook output priority -100; \
          meta mark != {MARK} tcp dport 8080 redirect to :15001\n}}\n}}"

@@ -6,6 +6,7 @@
 mod backend;
 mod connection;
 mod mesh;
+mod namespace;
 mod process;
 mod raw;
 mod table;
@@ -13,6 +14,7 @@ mod table;
 pub use backend::{Backend, Then, reply};
 pub use connection::{Connection, Message};
 pub use mesh::{Engine, Gateway, Mesh};
+pub use namespace::in_namespace;
 pub use process::{Process, binary, environment, free_port, free_ports, wait_until};
 pub use raw::{Answer, exchange, get, read_answer, request};
 pub use table::{Case, cases};

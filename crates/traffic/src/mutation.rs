@@ -17,6 +17,17 @@ pub trait HeaderTarget {
 }
 
 impl HeaderMutation {
+    /// The name and value that are written; `None` for a removal.
+    pub fn written(&self) -> Option<(&str, &str)> {
+        match self {
+            HeaderMutation::Remove(_) => None,
+            HeaderMutation::Set(name, value)
+            | HeaderMutation::Append(name, value)
+            | HeaderMutation::AddIfAbsent(name, value)
+            | HeaderMutation::SetIfPresent(name, value) => Some((name, value)),
+        }
+    }
+
     /// Makes changes in order: all removals first, then the rest as they stand. `format` fills in
     /// command operators; what comes out empty is not written. (envoy: `HeaderParser::evaluateHeaders`)
     pub fn apply_all<'a, H: HeaderTarget>(
@@ -30,14 +41,8 @@ impl HeaderMutation {
             }
         }
         for mutation in mutations {
-            let (name, value) = match mutation {
-                HeaderMutation::Remove(_) => continue,
-                HeaderMutation::Set(name, value)
-                | HeaderMutation::Append(name, value)
-                | HeaderMutation::AddIfAbsent(name, value)
-                | HeaderMutation::SetIfPresent(name, value) => (name, value),
-            };
-            let value = if value.contains('%') { format(value) } else { Cow::Borrowed(&**value) };
+            let Some((name, value)) = mutation.written() else { continue };
+            let value = if value.contains('%') { format(value) } else { Cow::Borrowed(value) };
             if value.is_empty() {
                 continue;
             }

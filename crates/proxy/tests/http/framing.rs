@@ -4,62 +4,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use outrigger_testkit::cases;
+
 use crate::support::{Backend, Setup};
 
 const TABLE: &str = include_str!("framing.txt");
-
-struct Case {
-    name: &'static str,
-    bytes: Vec<u8>,
-    expected: &'static str,
-}
-
-fn cases() -> Vec<Case> {
-    let lines = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let mut columns = line.split(" | ").map(str::trim);
-            let (name, bytes) = (columns.next().unwrap(), columns.next().unwrap());
-            Case { name, bytes: unescape(&repeat(bytes)), expected: columns.next().unwrap() }
-        })
-        .collect()
-}
-
-/// `{N*c}`: the character c N times; `{N*h}`: N different headers and the end of the head.
-fn repeat(text: &str) -> String {
-    let Some((before, rest)) = text.split_once('{') else { return text.to_owned() };
-    let (spec, after) = rest.split_once('}').unwrap();
-    let (count, what) = spec.split_once('*').unwrap();
-    let count: usize = count.parse().unwrap();
-    let filled = match what {
-        "h" => (0..count).map(|n| format!("x{n}: y\\r\\n")).collect::<String>() + "\\r\\n",
-        what => what.repeat(count),
-    };
-    repeat(&(before.to_owned() + &filled + after))
-}
-
-fn unescape(text: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'\\' {
-            out.push(byte);
-            continue;
-        }
-        match bytes.next().unwrap() {
-            b'r' => out.push(b'\r'),
-            b'n' => out.push(b'\n'),
-            b't' => out.push(b'\t'),
-            b'0' => out.push(0),
-            b'x' => {
-                let digits = [bytes.next().unwrap(), bytes.next().unwrap()];
-                out.push(u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap());
-            }
-            other => panic!("no such escape: {}", other as char),
-        }
-    }
-    out
-}
 
 /// Sends bytes and says what came back: statuses, then `open`, `close` or `wait`. A proxy that is
 /// silent for `patience` has nothing more to say; one that refuses may take longer to close.
@@ -112,7 +61,7 @@ fn statuses(bytes: &[u8]) -> Vec<String> {
 fn every_case_of_the_framing_table_is_answered_as_it_says() {
     let upstream = Backend::saying("ok");
     let proxy = Setup::to(upstream.address).start();
-    let cases = cases();
+    let cases = cases(TABLE);
     assert!(cases.len() > 120);
     let address = proxy.address;
     let wrong: Vec<String> = std::thread::scope(|scope| {

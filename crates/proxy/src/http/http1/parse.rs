@@ -47,14 +47,7 @@ pub fn request(
     let mut fields = [const { MaybeUninit::<Header<'_>>::uninit() }; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut []);
     let status = parsed.parse_with_uninit_headers(input, &mut fields[..limits.fields]);
-    let length = match status {
-        Ok(httparse::Status::Complete(length)) if length <= limits.bytes => length,
-        Ok(httparse::Status::Complete(_)) => return Err(HEADERS_SIZE),
-        Ok(httparse::Status::Partial) if input.len() > limits.bytes => return Err(HEADERS_SIZE),
-        Ok(httparse::Status::Partial) => return Ok(None),
-        Err(httparse::Error::TooManyHeaders) => return Err(HEADERS_COUNT),
-        Err(_) => return Err(CODEC),
-    };
+    let Some(length) = complete(status, input, limits)? else { return Ok(None) };
     let (Some(method), Some(target), Some(version)) = (parsed.method, parsed.path, parsed.version) else {
         return Err(CODEC);
     };
@@ -83,6 +76,22 @@ pub fn request(
     Ok(Some(RequestLine { length, http_10, keep_alive }))
 }
 
+/// The length of a head, once it is all there.
+fn complete(
+    status: httparse::Result<usize>,
+    input: &[u8],
+    limits: Limits,
+) -> Result<Option<usize>, Malformed> {
+    match status {
+        Ok(httparse::Status::Complete(length)) if length <= limits.bytes => Ok(Some(length)),
+        Ok(httparse::Status::Complete(_)) => Err(HEADERS_SIZE),
+        Ok(httparse::Status::Partial) if input.len() > limits.bytes => Err(HEADERS_SIZE),
+        Ok(httparse::Status::Partial) => Ok(None),
+        Err(httparse::Error::TooManyHeaders) => Err(HEADERS_COUNT),
+        Err(_) => Err(CODEC),
+    }
+}
+
 /// Reads a response's head from the start of `input`. `None`: it is not complete. `head` must be
 /// clear. Lines may end in a bare LF, as old servers have it: what is passed on is written anew.
 /// `to` is the request's method; `upgrading` says whether the request asked for an upgrade.
@@ -97,14 +106,7 @@ pub fn response(
     let mut parsed = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
     let status = config.parse_response_with_uninit_headers(&mut parsed, input, &mut fields[..limits.fields]);
-    let length = match status {
-        Ok(httparse::Status::Complete(length)) if length <= limits.bytes => length,
-        Ok(httparse::Status::Complete(_)) => return Err(HEADERS_SIZE),
-        Ok(httparse::Status::Partial) if input.len() > limits.bytes => return Err(HEADERS_SIZE),
-        Ok(httparse::Status::Partial) => return Ok(None),
-        Err(httparse::Error::TooManyHeaders) => return Err(HEADERS_COUNT),
-        Err(_) => return Err(CODEC),
-    };
+    let Some(length) = complete(status, input, limits)? else { return Ok(None) };
     let (Some(status), Some(version)) = (parsed.code, parsed.version) else {
         return Err(CODEC);
     };
