@@ -30,7 +30,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct UpArguments {
     /// Directory of manifests, or one file; may be given several times. Changes are picked up.
-    #[arg(short = 'f', long = "filename", value_name = "DIR", required = true)]
+    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
     pub filename: Vec<PathBuf>,
     /// Where xDS is served, in plaintext.
     #[arg(long, value_name = "ADDR:PORT", default_value_t = ([127, 0, 0, 1], constants::PORT_XDS).into())]
@@ -45,7 +45,7 @@ pub struct UpArguments {
     #[arg(long, value_name = "NAME", default_value = constants::DEFAULT_CLUSTER_ID)]
     pub cluster_id: String,
     /// The network that pods are in.
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub network: String,
     /// Start although security that the manifests ask for is not enforced.
     #[arg(long)]
@@ -99,7 +99,7 @@ pub enum RoleName {
 #[derive(Debug, Args)]
 pub struct ExplainArguments {
     /// Directory of manifests, or one file; may be given several times.
-    #[arg(short = 'f', long = "filename", value_name = "DIR", required = true)]
+    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
     pub filename: Vec<PathBuf>,
     /// Who asks: a Pod, Deployment or WorkloadEntry.
     #[arg(long, value_name = "[KIND/]NAMESPACE/NAME", group = "origin")]
@@ -113,7 +113,7 @@ pub struct ExplainArguments {
     /// Namespace of --proxy.
     #[arg(long, requires = "proxy")]
     pub namespace: Option<String>,
-    /// Labels of --proxy.
+    /// Labels of --proxy, with commas between them.
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', requires = "proxy")]
     pub labels: Vec<String>,
     /// Address of --proxy.
@@ -122,8 +122,8 @@ pub struct ExplainArguments {
     /// The request's method.
     #[arg(short = 'X', long, default_value = "GET")]
     pub method: String,
-    /// A header of the request, as `name: value`; may be given several times.
-    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    /// A header of the request; may be given several times.
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub headers: Vec<String>,
     /// A raw connection in place of a request.
     #[arg(long, value_name = "IP:PORT", conflicts_with_all = ["url", "method", "headers"])]

@@ -66,26 +66,26 @@ pub struct RunArguments {
     /// Namespace of the workload.
     #[arg(long, default_value = "default")]
     namespace: String,
-    /// Addresses of the workload, its main one first.
+    /// Addresses of the workload, its main one first, with commas between them.
     #[arg(long, value_name = "IP", value_delimiter = ',', required = true)]
     address: Vec<IpAddr>,
-    /// Labels of the workload.
+    /// Labels of the workload, with commas between them.
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',')]
     labels: Vec<String>,
     /// Where the workload runs.
-    #[arg(long, value_name = "REGION/ZONE/SUBZONE", default_value = "")]
+    #[arg(long, value_name = "REGION/ZONE/SUBZONE", default_value = "", hide_default_value = true)]
     locality: String,
     /// The cluster that the workload belongs to.
-    #[arg(long, default_value = constants::DEFAULT_CLUSTER_ID)]
+    #[arg(long, value_name = "NAME", default_value = constants::DEFAULT_CLUSTER_ID)]
     cluster_id: String,
     /// The network that the workload is in.
-    #[arg(long, default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     network: String,
     /// Name of the workload that the instance belongs to, e.g. the Deployment's [default: the name].
-    #[arg(long, default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     workload: String,
     /// The workload's service account.
-    #[arg(long, default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     service_account: String,
     /// What carries the traffic.
     #[arg(long, value_enum, default_value = "native")]
@@ -93,19 +93,20 @@ pub struct RunArguments {
     /// How the workload's traffic reaches the proxy [default: nft for a sidecar, none for a gateway].
     #[arg(long, value_enum)]
     capture: Option<CaptureName>,
-    /// Inbound ports that are not captured.
+    /// Inbound ports that are not captured, with commas between them.
     #[arg(long, value_name = "PORT", value_delimiter = ',')]
     exclude_inbound: Vec<u16>,
-    /// Destination ports that the workload reaches directly.
+    /// Destination ports that the workload reaches directly, with commas between them.
     #[arg(long, value_name = "PORT", value_delimiter = ',')]
     exclude_outbound: Vec<u16>,
     /// Threads that carry traffic [default: one for each CPU].
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     workers: Option<usize>,
     /// Longest time that a stop waits for requests and connections under way, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 45)]
     drain_time: u64,
-    /// Where the last good configuration is kept.
+    /// Where the last good configuration is kept; a proxy of the same name starts with it
+    /// [default: /var/lib/outrigger/proxy/NAME.NAMESPACE].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The Envoy binary [default: OUTRIGGER_ENVOY, else envoy on PATH].
