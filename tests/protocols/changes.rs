@@ -147,7 +147,7 @@ const REQUESTS: &[&str] = &[
      x-envoy-attempt-count: 9\r\nx-envoy-external-address: 1.2.3.4\r\nx-envoy-downstream-service-cluster: s\r\n\
      x-envoy-ip-tags: t\r\nx-envoy-original-host: h\r\nx-envoy-internal: true\r\nx-envoy-original-path: /p\r\n\r\n",
     "GET /forwarded HTTP/1.1\r\nhost: a\r\nx-forwarded-host: h\r\nx-forwarded-port: 1\r\nforwarded: for=1\r\n\
-     via: 1.1 v\r\nx-real-ip: 1.1.1.1\r\nx-request-id: mine\r\n\
+     via: 1.1 v\r\nx-real-ip: 1.1.1.1\r\nx-request-id: mine\r\nx-forwarded-client-cert: forged\r\n\
      traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n",
     "GET /double HTTP/1.1\r\nhost: a\r\ncookie: a=1\r\ncookie: b=2\r\nuser-agent: u\r\n\r\n",
 ];

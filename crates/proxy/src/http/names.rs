@@ -42,6 +42,7 @@ names! {
     Location = "location";
     GrpcStatus = "grpc-status";
     GrpcMessage = "grpc-message";
+    ForwardedClientCert = "x-forwarded-client-cert";
     ForwardedFor = "x-forwarded-for";
     ForwardedProto = "x-forwarded-proto";
     ForwardedHost = "x-forwarded-host";

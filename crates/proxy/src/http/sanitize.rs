@@ -30,6 +30,8 @@ pub fn request<'s>(
         }
     }
     metadata(context, request, story);
+    // Nobody has shown a certificate on a connection without mutual TLS, so nobody may speak of one.
+    request.headers.drop_known(Known::ForwardedClientCert);
     let manager = &context.manager;
     if manager.use_remote_address {
         from_outside(context, request);
