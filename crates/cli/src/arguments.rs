@@ -108,7 +108,7 @@ pub struct ExplainArguments {
     #[arg(long, value_name = "NAMESPACE/NAME", group = "origin")]
     pub gateway: Option<String>,
     /// A proxy that no manifest names; with --namespace, --labels and --address.
-    #[arg(long, value_enum, group = "origin", requires_all = ["namespace", "address"])]
+    #[arg(long, value_enum, group = "origin", requires = "namespace")]
     pub proxy: Option<RoleName>,
     /// Namespace of --proxy.
     #[arg(long, requires = "proxy")]
