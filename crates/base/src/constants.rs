@@ -1,9 +1,6 @@
 //! Names and numbers that users and other tools see. They are Istio's and Envoy's where those
 //! exist, so that habits and dashboards carry over.
 
-/// Our own API group and annotation prefix; nothing else may spell it.
-pub const API_GROUP: &str = "outrigger.dev";
-
 /// The DNS domain of services without a dot-qualified host, and the trust domain's default.
 pub const DEFAULT_DOMAIN: &str = "cluster.local";
 

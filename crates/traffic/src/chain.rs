@@ -42,11 +42,6 @@ impl Listener {
         self.inspect.http && !self.inspect.http_except.iter().any(|r| r.contains(&destination_port))
     }
 
-    /// Whether bytes must be read before the filter chain of a connection to this port is chosen.
-    pub fn needs_inspection(&self, destination_port: u16) -> bool {
-        self.inspects_tls(destination_port) || self.inspects_http(destination_port)
-    }
-
     /// The filter chain that takes a connection: the candidate that fits best, else the default.
     /// `None`: the connection is closed with flag NR.
     pub fn select_chain<T: Trace>(&self, facts: &ConnectionFacts<'_>, trace: &mut T) -> Option<&FilterChain> {

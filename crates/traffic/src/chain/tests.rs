@@ -141,9 +141,9 @@ fn ports_may_be_exempt_from_inspection() {
     let mut l = listener(vec![]);
     l.inspect = Inspect { tls: true, http: true, tls_except: vec![25..=25, 100..=200], ..Inspect::default() };
     assert!(!l.inspects_tls(25) && !l.inspects_tls(150) && l.inspects_tls(201));
-    assert!(l.needs_inspection(25));
+    assert!(l.inspects_http(25));
     l.inspect.http_except = vec![0..=u16::MAX];
-    assert!(!l.needs_inspection(25));
+    assert!(!l.inspects_http(25));
 }
 
 #[test]
