@@ -27,7 +27,7 @@ const READ_SIZE: usize = 4096;
 /// Serves a connection from its acceptance to its end.
 pub async fn serve(mut stream: TcpStream, peer: SocketAddr, listener: Arc<str>, worker: Rc<Worker>) {
     let snapshot = worker.snapshot();
-    let Some(accepting) = snapshot.listeners().get(&listener) else { return };
+    let Some(accepting) = snapshot.listener(&listener) else { return };
     // An error here means that the peer is gone already.
     let Ok(local) = stream.local_addr().map(capture::canonical) else { return };
     if stream.set_nodelay(true).is_err() {

@@ -21,6 +21,7 @@ mod downstream;
 mod drain;
 mod http;
 mod inspect;
+mod local_snapshot;
 mod options;
 mod proxy;
 mod random;

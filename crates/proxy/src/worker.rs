@@ -2,7 +2,6 @@
 //! numbers, telemetry handles. Nothing here is `Send`, nothing waits, nothing locks.
 
 use std::cell::{Cell, RefCell};
-use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,6 +11,7 @@ use outrigger_traffic::{FilterChain, Listener, Snapshot};
 
 use crate::downstream::DownstreamFacts;
 use crate::drain::{ConnectionCounter, DrainSignal};
+use crate::local_snapshot::LocalSnapshot;
 use crate::options::Options;
 use crate::random::Random;
 use crate::scratch::Scratch;
@@ -23,19 +23,6 @@ const MAX_PEERS: usize = 1024;
 
 /// Peers by their metadata header; `None`: it makes no sense.
 type Peers = AHashMap<Box<[u8]>, Option<Rc<KnownPeer>>>;
-
-/// A snapshot held by tasks of one worker; cloning it touches no memory that other workers touch.
-#[derive(Clone)]
-#[expect(clippy::redundant_allocation, reason = "the Rc keeps workers off the Arc's shared count")]
-pub struct LocalSnapshot(Rc<Arc<Snapshot>>);
-
-impl Deref for LocalSnapshot {
-    type Target = Snapshot;
-
-    fn deref(&self) -> &Snapshot {
-        &self.0
-    }
-}
 
 /// One worker thread's state.
 pub struct Worker {
@@ -80,7 +67,7 @@ impl Worker {
             telemetry,
             connections,
             scratch: Scratch::default(),
-            snapshot: RefCell::new(LocalSnapshot(Rc::new(Arc::default()))),
+            snapshot: RefCell::default(),
             generation: Cell::new(0),
             clusters: RefCell::default(),
             shared,
@@ -104,7 +91,8 @@ impl Worker {
             })
         });
         self.generation.set(self.generation.get() + 1);
-        let old = self.snapshot.replace(LocalSnapshot(Rc::new(snapshot)));
+        let next = self.snapshot.borrow().followed_by(snapshot, Instant::now(), self.options.drain_time);
+        let old = self.snapshot.replace(next);
         drop(old);
     }
 
@@ -161,6 +149,10 @@ impl Worker {
     pub fn sweep(&self, now: Instant) {
         for cluster in self.clusters.borrow().values() {
             cluster.sweep(now);
+        }
+        let pruned = self.snapshot.borrow().pruned(now, self.options.drain_time);
+        if let Some(pruned) = pruned {
+            self.snapshot.replace(pruned);
         }
         self.telemetry.sweep(now);
     }

@@ -1,7 +1,7 @@
 //! The course of one request: made clean, routed, answered here or carried upstream, told to
 //! telemetry. The same for every HTTP that the client speaks.
 
-use outrigger_traffic::{Action, DirectResponse, Forward, NoTrace, Redirect, Route, Routes, Snapshot};
+use outrigger_traffic::{Action, DirectResponse, Forward, NoTrace, Redirect, Route, Routes};
 
 use super::answer::{Taken, answer};
 use super::caller::Caller;
@@ -12,6 +12,7 @@ use super::head::{Method, RequestHead, ResponseHead};
 use super::reply::Reply;
 use super::sanitize;
 use super::timer::Timer;
+use crate::local_snapshot::LocalSnapshot;
 
 /// What a request needs while it is under way; kept by its connection for the next one.
 #[derive(Debug, Default)]
@@ -53,7 +54,10 @@ pub async fn refuse<C: Caller>(context: &Context, caller: &mut C, slot: &mut Slo
 
 type Decision<'s> = Result<(Taken<'s>, &'s Forward), (Reply<'s>, Option<Taken<'s>>)>;
 
-fn decide<'a: 's, 's, C: Caller>(exchange: &mut Exchange<'a, 's, C>, snapshot: &'s Snapshot) -> Decision<'s> {
+fn decide<'a: 's, 's, C: Caller>(
+    exchange: &mut Exchange<'a, 's, C>,
+    snapshot: &'s LocalSnapshot,
+) -> Decision<'s> {
     let context = exchange.context;
     if exchange.request.method == Method::Connect {
         let mut reply = Reply::no_route();
@@ -62,7 +66,7 @@ fn decide<'a: 's, 's, C: Caller>(exchange: &mut Exchange<'a, 's, C>, snapshot: &
     }
     sanitize::request(context, exchange.request, &mut exchange.story).map_err(|reply| (reply, None))?;
     let config = match &context.manager.routes {
-        Routes::Named(name) => snapshot.routes.get(name).map(|config| &**config),
+        Routes::Named(name) => snapshot.route_config(name).map(|config| &**config),
         Routes::Inline(config) => Some(&**config),
     };
     let request = &*exchange.request;
