@@ -9,6 +9,7 @@ use std::time::Duration;
 use outrigger_proxy::{Options, Proxy};
 use outrigger_xds::client;
 use thiserror::Error;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::admin;
@@ -22,6 +23,10 @@ use crate::state::{NodeState, Readiness};
 
 /// Changes are written to disk this long after the first of them.
 const DEBOUNCE: Duration = Duration::from_millis(300);
+/// What could not be written is tried again after this long.
+const RETRY: Duration = Duration::from_secs(2);
+/// Time that access logs have to be written when the node ends.
+const FLUSH: Duration = Duration::from_secs(1);
 
 /// Why a node does not start.
 #[derive(Debug, Error)]
@@ -116,13 +121,21 @@ impl Node {
     pub async fn drain(&self) {
         self.state.drain();
         self.state.engine.proxy.drained().await;
-        if let Some(folder) = self.state.config.data_dir.clone() {
-            store(&self.state, folder).await;
+        if let Some(folder) = self.state.config.data_dir.clone()
+            && let Err(error) = store(&self.state, folder).await
+        {
+            tracing::warn!(%error, "cannot keep the configuration on disk");
         }
+        // A log that nobody reads blocks for ever, so this is a thread that no runtime waits for.
+        let (done, flushed) = oneshot::channel();
         let engine = self.state.engine.clone();
-        // A log that nobody reads would block; it had its time.
-        let flush = tokio::task::spawn_blocking(move || engine.proxy.telemetry().flush_logs());
-        let _ = tokio::time::timeout(Duration::from_secs(1), flush).await;
+        let flush = std::thread::Builder::new().name("flush".into()).spawn(move || {
+            engine.proxy.telemetry().flush_logs();
+            let _ = done.send(());
+        });
+        if flush.is_ok() {
+            let _ = tokio::time::timeout(FLUSH, flushed).await;
+        }
     }
 }
 
@@ -181,26 +194,34 @@ async fn follow(state: Arc<NodeState>) {
 
 /// Keeps what is held on disk.
 async fn keep(state: Arc<NodeState>, folder: PathBuf) {
+    let mut has_failed = false;
     loop {
-        state.engine.changed.notified().await;
-        tokio::time::sleep(DEBOUNCE).await;
-        store(&state, folder.clone()).await;
+        if has_failed {
+            tokio::time::sleep(RETRY).await;
+        } else {
+            state.engine.changed.notified().await;
+            tokio::time::sleep(DEBOUNCE).await;
+        }
+        let stored = store(&state, folder.clone()).await;
+        match &stored {
+            Err(error) if !has_failed => {
+                tracing::warn!(%error, "cannot keep the configuration on disk, trying again");
+            }
+            Ok(()) if has_failed => tracing::info!("the configuration is kept on disk again"),
+            _ => {}
+        }
+        has_failed = stored.is_err();
     }
 }
 
-async fn store(state: &NodeState, folder: PathBuf) {
+async fn store(state: &NodeState, folder: PathBuf) -> io::Result<()> {
     let kept = {
         let assembly = state.engine.assembly();
         if !assembly.is_started() {
-            return;
+            return Ok(());
         }
         assembly.kept()
     };
     let id = state.config.id.clone();
-    let stored = tokio::task::spawn_blocking(move || disk::store(&folder, &id, kept)).await;
-    match stored {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "cannot keep the configuration on disk"),
-        Err(error) => tracing::error!(%error, "keeping the configuration on disk failed"),
-    }
+    tokio::task::spawn_blocking(move || disk::store(&folder, &id, kept)).await.map_err(io::Error::other)?
 }

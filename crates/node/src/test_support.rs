@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 
+use outrigger_proto::envoy::config::accesslog::v3::{AccessLog, access_log};
 use outrigger_proto::envoy::config::cluster::v3 as cluster;
 use outrigger_proto::envoy::config::core::v3 as core;
 use outrigger_proto::envoy::config::endpoint::v3 as endpoint;
 use outrigger_proto::envoy::config::listener::v3 as listener;
 use outrigger_proto::envoy::config::route::v3 as route;
+use outrigger_proto::envoy::extensions::access_loggers::file::v3::FileAccessLog;
 use outrigger_proto::envoy::extensions::filters::http::router::v3::Router;
 use outrigger_proto::envoy::extensions::filters::network::http_connection_manager::v3 as http_manager;
 use outrigger_proto::google::protobuf as pb;
@@ -64,9 +66,15 @@ pub fn endpoints(cluster: &str, addresses: &[SocketAddr]) -> Vec<u8> {
 
 /// A listener with a socket, whose routes come under a name.
 pub fn http_listener(name: &str, at: SocketAddr, routes: &str) -> Vec<u8> {
+    logging_listener(name, at, routes, None)
+}
+
+/// The same, with an access log at a path.
+pub fn logging_listener(name: &str, at: SocketAddr, routes: &str, log: Option<&str>) -> Vec<u8> {
     use http_manager::http_connection_manager::RouteSpecifier;
     let manager = http_manager::HttpConnectionManager {
         stat_prefix: name.into(),
+        access_log: log.map(file_log).into_iter().collect(),
         route_specifier: Some(RouteSpecifier::Rds(http_manager::Rds {
             config_source: ads(),
             route_config_name: routes.into(),
@@ -89,6 +97,15 @@ pub fn http_listener(name: &str, at: SocketAddr, routes: &str) -> Vec<u8> {
         ..Default::default()
     }
     .encode_to_vec()
+}
+
+fn file_log(path: &str) -> AccessLog {
+    let log = FileAccessLog { path: path.into(), ..Default::default() };
+    AccessLog {
+        name: "envoy.access_loggers.file".into(),
+        config_type: Some(access_log::ConfigType::TypedConfig(any(&log))),
+        ..Default::default()
+    }
 }
 
 /// Sends everything to one cluster; `header` is added to requests.

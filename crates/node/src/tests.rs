@@ -16,6 +16,8 @@ use tokio::sync::{oneshot, watch};
 use crate::test_support::{eds_cluster, endpoints, http_listener, routes};
 use crate::{Node, NodeConfig, Readiness, Role};
 
+mod hardship;
+
 const ID: &str = "router~127.0.0.1~gw.ns~ns.svc.cluster.local";
 
 /// A control plane that serves one state to everyone.
