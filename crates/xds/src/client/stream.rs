@@ -135,8 +135,9 @@ impl<S: Sink> State<S> {
         let versions: Vec<_> = changed.iter().map(|r| (r.name.clone(), r.version.clone())).collect();
         rejected.extend(self.update(self.types[index].type_url, changed, removed.clone()).await?);
         let held = &mut self.types[index];
+        let refused: BTreeSet<&str> = rejected.iter().map(|r| &*r.name).collect();
         for (name, version) in versions {
-            if !rejected.iter().any(|r| r.name == name) {
+            if !refused.contains(&*name) {
                 held.versions.insert(name, version);
             }
         }
