@@ -33,6 +33,7 @@ pub enum RunError {
 /// Capture starts before the engine has its configuration: a connection of that moment waits in the
 /// listener's queue or is refused, but never goes out unseen. It ends after the drain.
 pub fn run(config: RunConfig) -> Result<(), RunError> {
+    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -65,4 +66,20 @@ pub fn run(config: RunConfig) -> Result<(), RunError> {
         drop(capture);
         Ok(())
     })
+}
+
+/// Every connection takes a descriptor, and most systems start programs with a soft limit of 1024 that
+/// they may raise themselves.
+fn raise_file_limit() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls only read or write the struct that they are given.
+    let raised = unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 && {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &limit) == 0
+        }
+    };
+    if !raised {
+        tracing::warn!(error = %std::io::Error::last_os_error(), "the limit of open files stays as it is");
+    }
 }

@@ -69,7 +69,7 @@ pub struct DemoArguments {
     #[arg(long, value_enum, default_value = "native")]
     pub engine: EngineName,
     /// Requests of every request step, in place of the scenario's own number.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub requests: Option<u64>,
     /// Print the verdict as JSON, and nothing else to standard output.
     #[arg(long)]

@@ -37,7 +37,7 @@ pub fn run(arguments: ExplainArguments) -> ExitCode {
         Err(error) => return fail(2, error),
     };
     if !arguments.json {
-        print(format_args!("{explanation}\n"));
+        print(explanation);
         return ExitCode::SUCCESS;
     }
     match serde_json::to_string_pretty(&explanation) {

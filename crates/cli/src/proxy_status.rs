@@ -24,6 +24,11 @@ pub fn run(arguments: &ProxyStatusArguments) -> ExitCode {
         print(format_args!("{:#}\n", Value::Array(proxies)));
         return ExitCode::SUCCESS;
     }
+    if proxies.is_empty() {
+        let whose = arguments.name.as_ref().map_or(String::new(), |name| format!(" whose name holds {name}"));
+        print(format_args!("no proxy{whose} is connected\n"));
+        return ExitCode::SUCCESS;
+    }
     let mut rows = vec![["NAME", "ROLE", "CDS", "LDS", "EDS", "RDS", "ADDRESS"].map(str::to_string).to_vec()];
     rows.extend(proxies.iter().map(row));
     let mut out = table(&rows);

@@ -154,6 +154,9 @@ pub enum Codec {
     Http2,
 }
 
+/// The most that [`HttpManager::max_request_headers`] may be: heads are read into a place of this size.
+pub const MOST_REQUEST_HEADERS: usize = 256;
+
 /// How requests of a connection are read and routed.
 /// (envoy: HttpConnectionManager; defaults as there unless a field says otherwise.)
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@ use outrigger_proto::envoy::config::core::v3::http_protocol_options::HeadersWith
 use outrigger_proto::envoy::config::core::v3::{
     Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions,
 };
+use outrigger_traffic::MOST_REQUEST_HEADERS;
 
 use crate::at::{At, Fault, unset};
 use crate::values::{flag, number};
@@ -53,6 +54,9 @@ pub(crate) fn read_common(options: Option<HttpProtocolOptions>, at: &At<'_>) -> 
         max_headers: match number(max_headers_count) {
             None => MAX_HEADERS,
             Some(0) => return Err(at.field("max_headers_count").refuse("it must be at least 1")),
+            Some(count) if count as usize > MOST_REQUEST_HEADERS => {
+                return Err(at.field("max_headers_count").refuse("the native proxy reads at most 256"));
+            }
             Some(count) => count,
         },
     })

@@ -19,12 +19,14 @@ pub struct Show {
     live: bool,
     /// Lines that the next redraw goes over.
     drawn: usize,
+    /// The step that was started last.
+    step: usize,
 }
 
 impl Show {
     pub fn new(title: &str) -> Show {
         say!("{title}\n");
-        Show { live: std::io::stdout().is_terminal(), drawn: 0 }
+        Show { live: std::io::stdout().is_terminal(), drawn: 0, step: 0 }
     }
 
     /// The table at the end.
@@ -74,6 +76,9 @@ impl Show {
 
     fn finished(&mut self, step: &StepResult) {
         self.erase();
+        if step.index != self.step {
+            say!("\n[{}] {}, over its whole time", step.index, step.title);
+        }
         let total = step.answers.iter().map(|a| a.count).sum();
         step.answers.iter().take(LINES).for_each(|answer| show_answer(answer, total));
         if step.passed {
@@ -99,7 +104,10 @@ impl Observer for Show {
                 say!("{host:<12} {:<16} {plays}", addresses.join(" "));
             }
             Event::HostDown { host } => say!("{host} is gone"),
-            Event::StepStarted { index, of, title } => say!("\n[{index}/{of}] {title}"),
+            Event::StepStarted { index, of, title } => {
+                self.step = index;
+                say!("\n[{index}/{of}] {title}");
+            }
             Event::Answers { done, of, answers, .. } => self.answers(done, of, &answers),
             Event::StepFinished(step) => self.finished(&step),
             Event::Diagnostic(finding) => say!("    {finding}"),

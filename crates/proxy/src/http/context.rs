@@ -38,6 +38,7 @@ impl Context {
             peer_ip: facts.peer.ip().to_canonical().to_string().into(),
             limits: Limits {
                 bytes: manager.max_request_headers_kib as usize * 1024,
+                // wire refuses more; a value made elsewhere must not read past the place for fields.
                 fields: (manager.max_request_headers as usize).min(MAX_HEADERS),
                 http_10: manager.accept_http_10,
             },

@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::names::Known;
 
 /// Most header fields that a parser has room for; configured limits are at most this.
-pub const MAX_HEADERS: usize = 256;
+pub const MAX_HEADERS: usize = outrigger_traffic::MOST_REQUEST_HEADERS;
 
 /// Why a head or body is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

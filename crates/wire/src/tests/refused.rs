@@ -3,7 +3,9 @@
 use outrigger_proto::envoy::config::accesslog::v3::AccessLogFilter;
 use outrigger_proto::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType};
 use outrigger_proto::envoy::config::cluster::v3::{Cluster, OutlierDetection};
-use outrigger_proto::envoy::config::core::v3::{HealthCheck, Pipe, TransportSocket, address, transport_socket};
+use outrigger_proto::envoy::config::core::v3::{
+    HealthCheck, HttpProtocolOptions, Pipe, TransportSocket, address, transport_socket,
+};
 use outrigger_proto::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use outrigger_proto::envoy::config::listener::v3::Listener;
 use outrigger_proto::envoy::config::route::v3::route_action::{
@@ -175,6 +177,9 @@ fn http_managers_with_what_cannot_be_honoured() {
     assert_eq!(http_field(|h| h.http_filters[0].disabled = true), "http_filters[0].disabled");
     assert_eq!(http_field(|h| h.route_specifier = None), "route_specifier");
     assert_eq!(http_field(|h| h.max_request_headers_kb = number(9000)), "max_request_headers_kb");
+    let too_many = HttpProtocolOptions { max_headers_count: number(257), ..Default::default() };
+    let refused = http_field(|h| h.common_http_protocol_options = Some(too_many));
+    assert_eq!(refused, "common_http_protocol_options.max_headers_count");
     assert_eq!(http_field(|h| h.via = "x".into()), "via");
     assert_eq!(http_field(|h| h.forward_client_cert_details = 4), "forward_client_cert_details");
     assert_eq!(
